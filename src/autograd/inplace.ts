@@ -1,0 +1,163 @@
+/** In-place writes under autograd: what is refused, how a view's base learns of them, how siblings are regenerated. */
+
+import type { DType } from "../core/dtype.ts";
+import { check, RuntimeError } from "../core/errors.ts";
+import type { Layout } from "../core/layout.ts";
+import { type Tensor, versionCell, wrap } from "../core/tensor.ts";
+import { mode } from "./mode.ts";
+import { FormulaNode, type Grads, graph, metaOf, Node, type PreHook, requiresGrad } from "./node.ts";
+
+/** Makes a view of `self` that remembers its root; `multi` when its operator returns several. */
+export function viewOf(self: Tensor, layout: Layout, multi = false, dtype: DType = self.impl.dtype): Tensor {
+  const out = wrap(self.impl.storage, layout, dtype);
+  out.impl.cell = versionCell(self);
+  out.impl.inference = self.impl.inference;
+  const parent = self.impl.meta?.view ?? null;
+  const own = mode.inference ? "inference" : !mode.grad ? "noGrad" : multi ? "multi" : "single";
+  metaOf(out).view = {
+    base: parent === null ? self : parent.base,
+    creation: own === "single" && parent !== null ? parent.creation : own,
+    version: out.impl.cell.value,
+  };
+  return out;
+}
+
+/** The node of a tensor; a view whose base was written to since gets a new one, from the base's history. */
+graph.gradFn = (t: Tensor): Node | null => {
+  const meta = t.impl.meta;
+  if (meta === null) return null;
+  const view = meta.view;
+  if (view === null) return meta.gradFn as Node | null;
+  if (meta.gradFn === null && !requiresGrad(view.base)) return null;
+  if (view.version !== t._version) {
+    refuseSpecialViews(t, "its base or another view of its base has been");
+    meta.gradFn = asStridedNode(view.base, t.impl.layout);
+    meta.outputNr = 0;
+    view.version = t._version;
+  }
+  return meta.gradFn as Node | null;
+};
+
+/** The derivative of `base.asStrided(layout)`. */
+function asStridedNode(base: Tensor, layout: Layout): Node {
+  const from = base.impl.layout;
+  const node = new FormulaNode("AsStridedBackward0", [base], [], ([g]) => [
+    g!.asStridedBackward(from.shape, from.strides, from.offset, layout.strides, layout.offset),
+  ]);
+  node.outputs[0] = { shape: layout.shape, dtype: base.impl.dtype };
+  return node;
+}
+
+function refuseSpecialViews(t: Tensor, modified: string): void {
+  const meta = t.impl.meta;
+  const view = meta?.view;
+  if (meta == null || view == null || view.creation === "single") return;
+  const start =
+    meta.gradFn === null ? "A view was created in" : `Output ${meta.outputNr} of ${meta.gradFn.name} is a view and`;
+  if (view.creation === "multi") {
+    throw new RuntimeError(
+      `${start} ${modified} modified inplace. This view is the output of a function that returns multiple views. ` +
+        "Such functions do not allow the output views to be modified inplace. You should replace the inplace " +
+        "operation by an out-of-place one.",
+    );
+  }
+  const where = view.creation === "noGrad" ? "no_grad" : "inference";
+  const block = view.creation === "noGrad" ? "no_grad" : "inference_mode";
+  throw new RuntimeError(
+    `A view was created in ${where} mode and ${modified} modified inplace with grad mode enabled. Given that this ` +
+      "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and " +
+      `the inplace either both inside the ${block} block (if you don't want the inplace to be tracked) or both ` +
+      "outside (if you want the inplace to be tracked).",
+  );
+}
+
+/** Throws PyTorch's error where `self` may not be written in place; `recorded`: the operation will be recorded. */
+export function checkInplace(self: Tensor, recorded: boolean): void {
+  check(
+    !self.impl.inference || mode.inference,
+    () =>
+      "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal " +
+      "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.",
+  );
+  if (!recorded) return;
+  const view = self.impl.meta?.view ?? null;
+  if (view !== null) {
+    refuseSpecialViews(self, "is being");
+    check(
+      !(requiresGrad(self) && graph.gradFn(view.base) === null && requiresGrad(view.base)),
+      () => "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+    );
+  }
+  check(
+    !(requiresGrad(self) && graph.gradFn(self) === null),
+    () => "a leaf Variable that requires grad is being used in an in-place operation.",
+  );
+}
+
+/** After a recorded write to `self`: `node` becomes its history; through a view also the base's. */
+export function rebase(self: Tensor, node: Node): void {
+  node.outputs[0] = { shape: self.impl.layout.shape, dtype: self.impl.dtype };
+  const meta = metaOf(self);
+  if (meta.view === null) {
+    moveHistory(self, node);
+    return;
+  }
+  const base = meta.view.base;
+  moveHistory(base, new CopySlices(base, self.impl.layout, node));
+  graph.gradFn(self);
+}
+
+function moveHistory(t: Tensor, node: Node): void {
+  const meta = metaOf(t);
+  const before = meta.gradFn as Node | null;
+  node.outputs[0] ??= { shape: t.impl.layout.shape, dtype: t.impl.dtype };
+  meta.gradFn = node;
+  meta.outputNr = 0;
+  if (!meta.retainsGrad || before === null || before.preHooks === null) return;
+  // The hook of retainGrad follows the tensor to its new history.
+  const kept = before.preHooks.filter((h) => retainers.has(h));
+  before.preHooks = before.preHooks.filter((h) => !retainers.has(h));
+  node.preHooks = [...(node.preHooks ?? []), ...kept.map((h) => retainer(h.call))];
+}
+
+const retainers = new WeakSet<object>();
+
+/** A pre-hook that belongs to `retainGrad`. */
+export function retainer(call: PreHook["call"], nr = 0): PreHook {
+  const hook = { nr, call };
+  retainers.add(hook);
+  return hook;
+}
+
+/** The history of a base after a write to one of its views: the old history with this region replaced. */
+class CopySlices extends Node {
+  readonly #base: Layout;
+  readonly #region: Layout;
+  readonly #write: Node;
+
+  constructor(base: Tensor, region: Layout, write: Node) {
+    super("CopySlices", [base]);
+    this.#base = base.impl.layout;
+    this.#region = region;
+    this.#write = write;
+    // The write's first edge is the view itself, which the base's old history replaces.
+    this.next.push(...write.next.slice(1));
+    this.nextNr.push(...write.nextNr.slice(1));
+    this.outputs[0] = { shape: base.impl.layout.shape, dtype: base.impl.dtype };
+  }
+
+  override backward(grads: Grads, needs: readonly boolean[]): Grads {
+    const g = grads[0];
+    if (g == null) return new Array(this.next.length).fill(null);
+    const whole = g.newEmptyStrided(this.#base.shape, this.#base.strides).copy_(g);
+    const slice = whole.asStrided(this.#region.shape, this.#region.strides, this.#region.offset - this.#base.offset);
+    const [first, ...rest] = this.#write.backward([slice.clone()], [true, ...needs.slice(1)]);
+    if (first == null) slice.zero_();
+    else slice.copy_(first);
+    return [whole, ...rest];
+  }
+
+  override release(): void {
+    this.#write.release();
+  }
+}

@@ -1,0 +1,96 @@
+/** exp, expm1 and tanh in float32: the argument is reduced to r = x - n ln 2, |r| <= ln 2 / 2. */
+import type { Formula, Term } from "../lanes.ts";
+import type { Local } from "../module.ts";
+
+const LOG2_E = 1.4426950408889634;
+/** ln 2 in two parts; the first has few bits, so that its product with n is exact. */
+const LN2_HIGH = 0.693359375;
+const LN2_LOW = -2.1219444e-4;
+/** 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits of the sum. */
+const ROUNDER = 12582912;
+const ROUNDER_BITS = 0x4b400000;
+
+/** (e^r - 1 - r) / r^2 with least error relative to e^r (Remez). */
+const EXP = [0.4999999333339268, 0.16666518939845715, 0.04166840803718312, 0.00836892170729733, 0.0013814169683905766];
+/** The same with least error relative to e^r - 1, and one more term. */
+const EXPM1 = [
+  0.5, 0.1666666681968204, 0.04166635103115411, 0.008333272355702193, 0.001394131117219004, 0.00019914589368433846,
+];
+
+/** (tanh x / x - 1) / x^2 in x^2, |x| <= 0.55. */
+const TANH = [
+  -0.33333318045976956, 0.13332601694681165, -0.053853858882246294, 0.021077762205599163, -0.006282478679893438,
+];
+/** The bits of 87, below which 2^n and the result are normal numbers. */
+const BOUND_BITS = 0x42ae0000;
+const SIGN_BIT = 0x80000000 | 0;
+
+interface Bounded {
+  /** n + ROUNDER. */
+  readonly rounded: Local;
+  /** e^r. */
+  readonly mantissa: Local;
+  readonly value: Term;
+}
+
+interface Reduced {
+  /** n + ROUNDER. */
+  readonly rounded: Local;
+  readonly r: Local;
+}
+
+function reduce(v: Formula, x: Local): Reduced {
+  const rounded = v.let(v.add(v.mul(x, LOG2_E), ROUNDER));
+  const n = v.let(v.sub(rounded, ROUNDER));
+  const r = v.let(v.sub(v.sub(x, v.mul(n, LN2_HIGH)), v.mul(n, LN2_LOW)));
+  return { rounded, r };
+}
+
+/** 2^n for an integer n of normal range. */
+const power = (v: Formula, n: Term): Term => v.shl(v.iadd(n, 127), 23);
+
+/** e^x for |x| <= 87, without a check. */
+export function expBounded(v: Formula, x: Local): Bounded {
+  const { rounded, r } = reduce(v, x);
+  const tail = v.mul(v.mul(r, r), v.poly(r, EXP));
+  const mantissa = v.let(v.add(v.add(tail, r), 1));
+  return { rounded, mantissa, value: v.iadd(mantissa, v.shl(rounded, 23)) };
+}
+
+/** e^x. */
+export function exp(v: Formula, argument: Local): Term {
+  // Beyond these bounds the result is infinity or zero; the first operand's NaN passes both.
+  const x = v.let(v.pmax(v.pmin(argument, 89), -104));
+  const { rounded, mantissa, value } = expBounded(v, x);
+  const result = v.let(value);
+  // Overflow, subnormal results and NaN: 2^n in two factors, of which only the last one rounds.
+  const outside = v.let(v.igt(v.abs(x), BOUND_BITS));
+  v.patch(result, outside, () => {
+    const n = v.let(v.isub(rounded, ROUNDER_BITS));
+    const half = v.let(v.shr(n, 1));
+    return v.mul(v.mul(mantissa, power(v, half)), power(v, v.isub(n, half)));
+  });
+  return result;
+}
+
+/** e^x - 1, also near 0. */
+export function expm1(v: Formula, argument: Local): Term {
+  const x = v.let(v.pmax(v.pmin(argument, 89), -20));
+  const { rounded, r } = reduce(v, x);
+  const q = v.add(v.mul(v.mul(r, r), v.poly(r, EXPM1)), r);
+  // Half of 2^n, which does not overflow, and then twice the result.
+  const scale = v.let(power(v, v.isub(rounded, ROUNDER_BITS + 1)));
+  const half = v.add(v.mul(q, scale), v.sub(scale, 0.5));
+  const regular = v.gt(v.abs(argument), 2 ** -25); // neither tiny nor NaN
+  return v.select(regular, v.mul(half, 2), argument);
+}
+
+/** 1 - 2 / (e^2x + 1), and an odd polynomial near 0. */
+export function tanh(v: Formula, x: Local): Term {
+  const size = v.let(v.abs(x));
+  const square = v.let(v.mul(size, size));
+  const near = v.add(size, v.mul(v.mul(size, square), v.poly(square, TANH)));
+  const twice = v.let(v.mul(v.pmin(size, 9.1), 2));
+  const far = v.sub(1, v.div(2, v.add(expBounded(v, twice).value, 1)));
+  return v.or(v.select(v.gt(size, 0.55), far, near), v.and(x, SIGN_BIT));
+}

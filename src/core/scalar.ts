@@ -1,0 +1,68 @@
+/** Numbers from JavaScript as PyTorch's scalars, and the dtype that operands promote to. */
+import { bool, categoryRank, type DType, float32, int64, promoteTypes } from "./dtype.ts";
+import { check } from "./errors.ts";
+import { isTensor, type Tensor } from "./tensor.ts";
+
+/** A Python number, as JavaScript has it. */
+export type Scalar = number | bigint | boolean;
+
+/** A tensor or a number. */
+export type Operand = Tensor | Scalar;
+
+let defaultDType: DType = float32;
+
+/** The dtype of floats that nobody gave a dtype; float32 unless set. */
+export const getDefaultDtype = (): DType => defaultDType;
+
+/** Sets the default float dtype. */
+export function setDefaultDtype(dtype: DType): void {
+  check(dtype.category === "float", () => "only floating-point types are supported as the default type", TypeError);
+  defaultDType = dtype;
+}
+
+export const isScalar = (value: unknown): value is Scalar =>
+  typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
+
+/** A number counts as an int where it is a safe integer and not -0. */
+export const isInt = (value: number): boolean => Number.isSafeInteger(value) && !Object.is(value, -0);
+
+/** The dtype that a lone scalar has: int64, bool, or the default float. */
+export function scalarDType(value: Scalar): DType {
+  if (typeof value === "boolean") return bool;
+  if (typeof value === "bigint" || isInt(value)) return int64;
+  return defaultDType;
+}
+
+/**
+ * PyTorch's result type: tensors with dims, then 0-dim tensors, then numbers; a lower group counts only where its
+ * category is higher.
+ */
+export function resultType(operands: readonly Operand[]): DType {
+  const groups: (DType | undefined)[] = [undefined, undefined, undefined];
+  for (const x of operands) {
+    const tensor = isTensor(x);
+    const group = tensor ? (x.impl.layout.rank > 0 ? 0 : 1) : 2;
+    const dtype = tensor ? x.impl.dtype : scalarDType(x);
+    groups[group] = groups[group] === undefined ? dtype : promoteTypes(groups[group], dtype);
+  }
+  return combine(groups[0], combine(groups[1], groups[2])) ?? defaultDType;
+}
+
+function combine(higher: DType | undefined, lower: DType | undefined): DType | undefined {
+  if (higher === undefined || lower === undefined) return higher ?? lower;
+  if (categoryRank(higher) >= categoryRank(lower)) return higher;
+  return promoteTypes(higher, lower);
+}
+
+/** Ints and bools become the default float. */
+export const toFloat = (dtype: DType): DType => (dtype.category === "float" ? dtype : defaultDType);
+
+/** A scalar as a float64. */
+export const scalarNumber = (value: Scalar): number => Number(value);
+
+/** A scalar as an int64, truncated. */
+export function scalarBigInt(value: Scalar): bigint {
+  if (typeof value === "bigint") return BigInt.asIntN(64, value);
+  const n = Number(value);
+  return Number.isFinite(n) ? BigInt.asIntN(64, BigInt(Math.trunc(n))) : -(2n ** 63n);
+}

@@ -1,0 +1,123 @@
+/** Storage: the only owner of a tensor's bytes. */
+import type { Device } from "./device.ts";
+import { type DType, dtypes, type TypedArray } from "./dtype.ts";
+import { check } from "./errors.ts";
+import { giveBack, heap, type Place, place } from "./memory.ts";
+
+let nextPointer = 2 ** 12;
+
+const nowhere: Place = { address: 0, slab: null };
+
+/**
+ * A block of bytes on a device. Tensors that share memory hold the same Storage. A *host storage* owns an ArrayBuffer
+ * that user code sees too; kernels copy it in and out.
+ */
+export class Storage {
+  readonly device: Device;
+  /** Size in bytes. */
+  nbytes: number;
+  /** Writes so far through any tensor, also through `.data`. */
+  writes = 0;
+  /** Whether user code may hold it: then only collection frees it. */
+  escaped = false;
+  /** False for memory that belongs to a typed array of the user's. */
+  resizable = true;
+  /** The ArrayBuffer of a host storage, else null. */
+  host: ArrayBufferLike | null = null;
+  /** First byte within `host`. */
+  hostOffset = 0;
+  #place: Place;
+  #pointer = 0;
+
+  constructor(device: Device, nbytes: number) {
+    this.device = device;
+    this.nbytes = nbytes;
+    this.#place = nbytes === 0 || device.type === "meta" ? nowhere : place(this, nbytes);
+  }
+
+  /** A host storage over a user's memory. */
+  static over(device: Device, buffer: ArrayBufferLike, byteOffset: number, nbytes: number): Storage {
+    const storage = new Storage(device, 0);
+    storage.nbytes = nbytes;
+    storage.host = buffer;
+    storage.hostOffset = byteOffset;
+    storage.resizable = false;
+    storage.escaped = true;
+    return storage;
+  }
+
+  /** Address of the first byte in the heap; meaningless for a host storage. */
+  get address(): number {
+    return this.#place.address;
+  }
+
+  /** A number unique per live storage, in bytes; stays when the memory moves. */
+  dataPtr(): number {
+    if (this.#pointer === 0) {
+      this.#pointer = nextPointer;
+      nextPointer += Math.max(64, Math.ceil(this.nbytes / 64) * 64);
+    }
+    return this.#pointer;
+  }
+
+  /** Size in bytes. */
+  size(): number {
+    return this.nbytes;
+  }
+
+  /** A window of elements over the whole storage: use at once, do not keep (the heap may grow). */
+  window(dtype: DType): TypedArray {
+    check(this.device.type === "cpu", () => "a tensor on the meta device has no data");
+    const length = Math.floor(this.nbytes / dtype.itemsize);
+    if (this.host !== null) return new dtype.array(this.host, this.hostOffset, length);
+    return new dtype.array(heap().memory.buffer, this.address, length);
+  }
+
+  /** The bytes: use at once, do not keep. */
+  bytes(): Uint8Array {
+    return this.window(dtypes.uint8) as Uint8Array;
+  }
+
+  /** An independent copy of the bytes, on the same device. */
+  clone(): Storage {
+    const copy = new Storage(this.device, this.nbytes);
+    if (this.device.type === "cpu") copy.bytes().set(this.bytes());
+    return copy;
+  }
+
+  /** Grows or shrinks to `nbytes`, keeping the bytes that both sizes have. */
+  resize(nbytes: number): void {
+    check(this.resizable, () => "Trying to resize storage that is not resizable");
+    const old = this.#place;
+    const kept = this.device.type === "cpu" ? this.bytes().slice(0, nbytes) : null;
+    const oldBytes = this.nbytes;
+    this.host = null;
+    this.nbytes = nbytes;
+    this.#place = nbytes === 0 || this.device.type === "meta" ? nowhere : place(this, nbytes);
+    if (kept !== null) this.bytes().set(kept);
+    if (old !== nowhere) giveBack(old, oldBytes);
+  }
+
+  /** Moves the bytes to an ArrayBuffer that user code may keep; from then on both see each other's writes. */
+  moveToHost(): void {
+    if (this.host !== null) return;
+    const buffer = new ArrayBuffer(this.nbytes);
+    new Uint8Array(buffer).set(this.bytes());
+    const old = this.#place;
+    this.#place = nowhere;
+    this.host = buffer;
+    this.hostOffset = 0;
+    this.escaped = true;
+    if (old !== nowhere) giveBack(old, this.nbytes);
+  }
+
+  /** Frees the bytes at once; only for storages that were never escaped and that no tensor will read again. */
+  free(): void {
+    if (this.#place === nowhere) return;
+    const old = this.#place;
+    const bytes = this.nbytes;
+    this.#place = nowhere;
+    this.nbytes = 0;
+    giveBack(old, bytes);
+  }
+}

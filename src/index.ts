@@ -1,0 +1,27 @@
+/** The public face of Cresset: PyTorch's names in camelCase. */
+import { install } from "./install.ts";
+
+install();
+
+export * as autograd from "./autograd/index.ts";
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from "./autograd/mode.ts";
+export { Device, device } from "./core/device.ts";
+export { DType } from "./core/dtype.ts";
+export * from "./core/errors.ts";
+export { Size } from "./core/layout.ts";
+export { setPrintoptions } from "./core/print.ts";
+export { getDefaultDtype, setDefaultDtype } from "./core/scalar.ts";
+export { isTensor, Tensor } from "./core/tensor.ts";
+export * as warnings from "./core/warnings.ts";
+export * from "./dtypes.ts";
+export { channelsLast, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";
+export { fromNumpy } from "./ops/create.ts";
+export * from "./ops/functions.ts";
+export { Slice, slice } from "./ops/indexing.ts";

@@ -1,0 +1,246 @@
+/** Kernels as data: a skeleton, an expression and dtypes. No size, stride or scalar is part of a kernel. */
+import type { DType, DTypeName, Lane } from "../core/dtype.ts";
+import type { Expr } from "./expr.ts";
+
+/** How a pointwise operand is walked: dense in row-major order, one element for all, or by strides. */
+export type OperandClass = "c" | "b" | "s";
+
+/** `out[i] = expr(in0[i], in1[i], …)`; a runtime scalar is an input of class `b`. */
+export interface PointwiseKernel {
+  readonly skeleton: "pointwise";
+  readonly expr: Expr;
+  readonly lane: Lane;
+  readonly inputs: readonly DTypeName[];
+  readonly output: DTypeName;
+}
+
+/** How elements are combined. `argmax`/`argmin` give the int64 index of the first extremum (NaN wins). */
+export type Combine = "sum" | "prod" | "min" | "max" | "and" | "or" | "argmin" | "argmax";
+
+/**
+ * `out = post(combine over the reduced elements of pre(in0, in1, …))`. Both expressions are in `lane`. Float sums are
+ * compensated or blockwise, so that their error does not grow with the length. Empty: 0, 1, false or true.
+ * `post` reads load(0) = the combined value and load(1) = the number of elements combined.
+ */
+export interface ReduceKernel {
+  readonly skeleton: "reduce";
+  readonly combine: Combine;
+  readonly pre: Expr;
+  readonly post: Expr | null;
+  readonly lane: Lane;
+  readonly inputs: readonly DTypeName[];
+  readonly output: DTypeName;
+}
+
+/** Inclusive scan along one dimension. `min`/`max` write the int64 index of the extremum (the latest on ties) too. */
+export interface ScanKernel {
+  readonly skeleton: "scan";
+  readonly combine: "sum" | "prod" | "min" | "max" | "logaddexp";
+  readonly input: DTypeName;
+  readonly lane: Lane;
+  readonly output: DTypeName;
+}
+
+/**
+ * `out[p] = source[p·s + Σ index_k[p]·stride_k]` for every position p of `out`. Indices are int64, negative ones count
+ * from the end; one out of bounds stops before anything is written and is reported.
+ */
+export interface GatherKernel {
+  readonly skeleton: "gather";
+  readonly dtype: DTypeName;
+  readonly indices: number;
+}
+
+/** The reverse: `target[p·s + Σ index_k[p]·stride_k] (=, +=, …) source[p]`, in row-major order of p. */
+export interface ScatterKernel {
+  readonly skeleton: "scatter";
+  readonly mode: "set" | "add" | "mul" | "min" | "max";
+  readonly dtype: DTypeName;
+  readonly indices: number;
+}
+
+/** Batched `out = alpha · a @ b + beta · out`, every operand by strides (in place, also transposed). */
+export interface MatmulKernel {
+  readonly skeleton: "matmul";
+  readonly dtype: DTypeName;
+}
+
+/** Sliding windows over one to three trailing dims: to columns (`im2col`), and their sum back (`col2im`). */
+export interface WindowKernel {
+  readonly skeleton: "window";
+  readonly mode: "im2col" | "col2im";
+  readonly dtype: DTypeName;
+}
+
+/** Pooling over one to three trailing dims. `max` also writes int64 indices into the flattened spatial plane. */
+export interface PoolKernel {
+  readonly skeleton: "pool";
+  readonly mode: "max" | "avg" | "avgBackward";
+  readonly dtype: DTypeName;
+}
+
+/** Stable sort along the last dimension of dense rows, with int64 indices. NaN counts as the greatest. */
+export interface SortKernel {
+  readonly skeleton: "sort";
+  readonly dtype: DTypeName;
+  readonly descending: boolean;
+}
+
+export type Kernel =
+  | PointwiseKernel
+  | ReduceKernel
+  | ScanKernel
+  | GatherKernel
+  | ScatterKernel
+  | MatmulKernel
+  | WindowKernel
+  | PoolKernel
+  | SortKernel;
+
+/** Where an operand lies: the byte address of its first element in the heap, and strides in elements. */
+export interface Operand {
+  readonly address: number;
+  readonly strides: readonly number[];
+}
+
+/**
+ * A pointwise kernel ready to run. `dense` takes `n` elements and byte addresses, output first: operands of class `c`
+ * advance, those of class `b` do not. `strided` takes a shape and one operand per address, output first.
+ */
+export interface PointwiseRun {
+  dense(classes: string): (n: number, out: number, a?: number, b?: number, c?: number, d?: number, e?: number) => void;
+  strided(shape: readonly number[], operands: readonly Operand[]): void;
+}
+
+/** `outer` is the shape of the result, `inner` the reduced shape; an operand's strides cover outer, then inner. */
+export type ReduceRun = (
+  outer: readonly number[],
+  inner: readonly number[],
+  out: Operand,
+  inputs: readonly Operand[],
+) => void;
+
+/** `shape` without the scanned dimension, which has `length` elements; strides cover shape, then the scanned dim. */
+export type ScanRun = (
+  shape: readonly number[],
+  length: number,
+  out: Operand,
+  input: Operand,
+  indices: Operand | null,
+) => void;
+
+/** `sizes[k]`, `strides[k]`: extent and stride (elements, in the source) of the dimension that index k selects in. */
+export interface IndexSpace {
+  readonly sizes: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** Returns null, or the first index out of bounds: which index operand, and its value. */
+export type GatherRun = (
+  shape: readonly number[],
+  out: Operand,
+  source: Operand,
+  indices: readonly Operand[],
+  space: IndexSpace,
+) => { readonly operand: number; readonly value: number } | null;
+
+/** As `GatherRun`; checks every index before the first write. */
+export type ScatterRun = (
+  shape: readonly number[],
+  target: Operand,
+  source: Operand,
+  indices: readonly Operand[],
+  space: IndexSpace,
+) => { readonly operand: number; readonly value: number } | null;
+
+/** out [batch…, m, n], a [batch…, m, k], b [batch…, k, n]: strides cover batch, then the two matrix dims. */
+export type MatmulRun = (
+  batch: readonly number[],
+  m: number,
+  n: number,
+  k: number,
+  out: Operand,
+  a: Operand,
+  b: Operand,
+  alpha: number,
+  beta: number,
+) => void;
+
+/** Window geometry, one entry per spatial dim (1 to 3). Padding is implied zeros (−inf for max). */
+export interface Geometry {
+  readonly input: readonly number[];
+  readonly output: readonly number[];
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+/**
+ * im2col: image [planes, …input] by strides -> columns, dense [planes, …kernel, …output].
+ * col2im: columns -> image, which is overwritten with the sums.
+ */
+export type WindowRun = (planes: number, geometry: Geometry, image: Operand, columns: number) => void;
+
+/**
+ * Dense [planes, …input] -> dense [planes, …output]. `max`: indices address is int64. `avg`: each sum is divided by
+ * `divisor`, or when 0 by the count of window elements, padding included iff `countPadding`. `avgBackward` takes
+ * the output's gradient as `input` and writes the input's gradient to `out`.
+ */
+export type PoolRun = (
+  planes: number,
+  geometry: Geometry,
+  out: number,
+  input: number,
+  indices: number,
+  divisor: number,
+  countPadding: boolean,
+) => void;
+
+/** Dense [rows, length] input -> dense values and int64 indices (either may be 0: not wanted). */
+export type SortRun = (rows: number, length: number, values: number, indices: number, input: number) => void;
+
+/** Which runner a kernel compiles to. */
+export type Run<K extends Kernel> = K extends PointwiseKernel
+  ? PointwiseRun
+  : K extends ReduceKernel
+    ? ReduceRun
+    : K extends ScanKernel
+      ? ScanRun
+      : K extends GatherKernel
+        ? GatherRun
+        : K extends ScatterKernel
+          ? ScatterRun
+          : K extends MatmulKernel
+            ? MatmulRun
+            : K extends WindowKernel
+              ? WindowRun
+              : K extends PoolKernel
+                ? PoolRun
+                : K extends SortKernel
+                  ? SortRun
+                  : never;
+
+/** Turns kernels into runners over a heap. Backends differ in nothing else. */
+export interface Compiler {
+  readonly name: string;
+  compile<K extends Kernel>(kernel: K): Run<K>;
+}
+
+/** The text of a kernel, which is its cache key. */
+export const kernelKey = (kernel: Kernel): string => JSON.stringify(kernel);
+
+/** The dtype that a lane stores as. */
+export const laneDType: Readonly<Record<Lane, DTypeName>> = {
+  i32: "int32",
+  i64: "int64",
+  f32: "float32",
+  f64: "float64",
+};
+
+/** The lane in which values of `from` pass to `to` without a second rounding. */
+export function conversionLane(from: DType, to: DType): Lane {
+  if (from.category === "float") return from.lane;
+  if (to.category === "float") return from.lane === "i64" && to.lane === "f32" ? "f32" : to.lane;
+  return from.lane === "i64" || to.lane === "i64" ? "i64" : "i32";
+}

@@ -1,0 +1,240 @@
+/** Copies and conversions: `clone`, `contiguous`, `copy_`, `to` and its short forms, `fill_`, `zero_`. */
+import { checkInplace, rebase } from "../autograd/inplace.ts";
+import { FormulaNode, recording } from "../autograd/node.ts";
+import { type Device, usableDevice } from "../core/device.ts";
+import { type DType, type DTypeName, dtypes } from "../core/dtype.ts";
+import { check, RuntimeError } from "../core/errors.ts";
+import { broadcastShapes, equalShapes, Layout, list } from "../core/layout.ts";
+import { parseAny, signature } from "../core/params.ts";
+import type { Scalar } from "../core/scalar.ts";
+import { bump, isTensor, type Tensor } from "../core/tensor.ts";
+import type { Op } from "./call.ts";
+import { convertVia } from "./create.ts";
+import { composite, copyKernel, custom, differentiable, needTensor } from "./define.ts";
+import { emptyLike } from "./operands.ts";
+import { checkWritable } from "./pointwise.ts";
+
+/** How a copy lies: as its source where that has no gaps, row-major, or channels last. */
+export class MemoryFormat {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+    Object.freeze(this);
+  }
+
+  toString(): string {
+    return `torch.${this.name}`;
+  }
+}
+
+export const preserveFormat: MemoryFormat = new MemoryFormat("preserve_format");
+export const contiguousFormat: MemoryFormat = new MemoryFormat("contiguous_format");
+export const channelsLast: MemoryFormat = new MemoryFormat("channels_last");
+
+/** The layout of a fresh copy in a memory format. */
+export function formatLayout(source: Layout, format: MemoryFormat): Layout {
+  if (format === preserveFormat) return source.fresh();
+  if (format === contiguousFormat) return Layout.contiguous(source.shape);
+  check(source.rank === 4, () => `required rank 4 tensor to use ${format.name} format`);
+  return Layout.contiguous(source.shape).freshBy([1, 3, 2, 0]);
+}
+
+/** A new tensor with the elements of `self` converted; no autograd. */
+export function copyRaw(self: Tensor, dtype: DType, layout: Layout, device: Device = self.device): Tensor {
+  const out = emptyLike(layout, dtype, device);
+  if (self.device.type === "meta" && device.type !== "meta") {
+    throw new RuntimeError("Cannot copy out of meta tensor; no data!");
+  }
+  return copyKernel.into([self], out, convertVia(self.dtype, dtype));
+}
+
+/** An independent copy; gradients flow back to the source. */
+export const clone: Op<[], "", { memoryFormat?: MemoryFormat | null }> = custom(
+  { name: "clone", params: "* memoryFormat:object?=null" },
+  (self, { memoryFormat }) => {
+    const format = (memoryFormat as MemoryFormat | null) ?? preserveFormat;
+    const out = copyRaw(self, self.dtype, formatLayout(self.impl.layout, format));
+    return differentiable("CloneBackward0", out, [self], [], ([g]) => [g!]);
+  },
+);
+
+/** Whether a layout is dense in a memory format. */
+export function isContiguousIn(layout: Layout, format: MemoryFormat): boolean {
+  if (format !== channelsLast) return layout.contiguous;
+  if (layout.rank !== 4) return false;
+  const order = [0, 2, 3, 1];
+  return layout.permute(order).contiguous;
+}
+
+/** This tensor where it is row-major already, else a copy that is. */
+export const contiguous: Op<[], "", { memoryFormat?: MemoryFormat }> = composite(
+  { name: "contiguous", params: "* memoryFormat:object?=null", isFunction: false },
+  (self, { memoryFormat }) => {
+    const format = (memoryFormat as MemoryFormat | null) ?? contiguousFormat;
+    return isContiguousIn(self.impl.layout, format) ? self : clone(self, { memoryFormat: format });
+  },
+);
+
+/** Converted by dtype or device; this tensor itself where nothing changes, unless `copy`. */
+export const to: Op<[dtype?: unknown, nonBlocking?: boolean, copy?: boolean], "dtype nonBlocking copy", ToOptions> =
+  custom(
+    {
+      name: "to",
+      params: [
+        "dtype:dtype nonBlocking:bool=false copy:bool=false * memoryFormat:object?=null",
+        "device:device?=null dtype:dtype?=null nonBlocking:bool=false copy:bool=false * memoryFormat:object?=null",
+        "other:tensor nonBlocking:bool=false copy:bool=false * memoryFormat:object?=null",
+      ],
+      isFunction: false,
+    },
+    (self, v) => {
+      const other = v.other as Tensor | undefined;
+      const dtype = (v.dtype as DType | null | undefined) ?? other?.dtype ?? self.dtype;
+      const device = v.device == null ? (other?.device ?? self.device) : usableDevice(v.device as Device);
+      const format = (v.memoryFormat as MemoryFormat | null) ?? preserveFormat;
+      return convert(self, dtype, device, format, v.copy === true);
+    },
+  );
+
+/** Keyword arguments of `to`. */
+export interface ToOptions {
+  device?: Device | string | null;
+  memoryFormat?: MemoryFormat;
+}
+
+function convert(self: Tensor, dtype: DType, device: Device, format: MemoryFormat, copy: boolean): Tensor {
+  const inFormat = format === preserveFormat || isContiguousIn(self.impl.layout, format);
+  if (!copy && dtype === self.dtype && device === self.device && inFormat) return self;
+  const out = copyRaw(self, dtype, formatLayout(self.impl.layout, format), device);
+  const from = self.dtype;
+  if (!dtype.isFloatingPoint) return out;
+  return differentiable("ToCopyBackward0", out, [self], [], ([g]) => [g!.to(from)]);
+}
+
+function conversion(name: string, target: DTypeName): Op<[], "", { memoryFormat?: MemoryFormat }> {
+  return custom({ name, params: "* memoryFormat:object?=null", isFunction: false }, (self, v) =>
+    convert(self, dtypes[target], self.device, (v.memoryFormat as MemoryFormat | null) ?? preserveFormat, false),
+  );
+}
+
+type Conversion = Op<[], "", { memoryFormat?: MemoryFormat }>;
+
+/** To float32. */
+export const float: Conversion = conversion("float", "float32");
+/** To float64. */
+export const double: Conversion = conversion("double", "float64");
+/** To float16. */
+export const half: Conversion = conversion("half", "float16");
+/** To bfloat16. */
+export const bfloat16: Conversion = conversion("bfloat16", "bfloat16");
+/** To int32. */
+export const int: Conversion = conversion("int", "int32");
+/** To int64. */
+export const long: Conversion = conversion("long", "int64");
+/** To int16. */
+export const short: Conversion = conversion("short", "int16");
+/** To int8. */
+export const char: Conversion = conversion("char", "int8");
+/** To uint8. */
+export const byte: Conversion = conversion("byte", "uint8");
+/** To bool: whether each element is not 0. */
+export const bool: Conversion = conversion("bool", "bool");
+
+/** To the dtype of another tensor. */
+export const typeAs: Op<[other: Tensor], "other"> = composite(
+  { name: "typeAs", params: "other:tensor", isFunction: false },
+  (self, { other }) => self.to((other as Tensor).dtype),
+);
+
+/** To the cpu: this tensor itself where it is there. */
+export const cpu: Op<[]> = composite({ name: "cpu", isFunction: false }, (self) => self.to("cpu"));
+
+/** PyTorch's error: there is no CUDA here. */
+export const cuda: Op<[device?: unknown], "device"> = composite(
+  { name: "cuda", params: "device:any?=null", isFunction: false },
+  () => usableDevice("cuda"),
+);
+
+// ---------------------------------------------------------------- writes
+
+const copySignature = signature("src:operand nonBlocking:bool=false");
+
+/** Writes the elements of `src`, broadcast and converted, into `self`. */
+export function copy_(self: Tensor, ...args: unknown[]): Tensor {
+  needTensor("copy_", self);
+  const { values } = parseAny("copy_", [copySignature], args);
+  const src = values.src as Tensor | Scalar;
+  if (!isTensor(src)) return fill_(self, src);
+  const recorded = recording([self, src]);
+  checkInplace(self, recorded);
+  const shape = broadcastShapes(self.impl.layout.shape, src.impl.layout.shape);
+  check(
+    equalShapes(shape, self.impl.layout.shape),
+    () => `output with shape ${list(self.impl.layout.shape)} doesn't match the broadcast shape ${list(shape)}`,
+  );
+  checkWritable(self, [src]);
+  const dtype = src.dtype;
+  const node = recorded
+    ? new FormulaNode("CopyBackwards", [self, src], [], ([g], _, needs) => [
+        needs[0] ? g!.newZeros(self.shape) : null,
+        needs[1] ? g!.to(dtype) : null,
+      ])
+    : null;
+  if (self.device.type !== "meta" && src.device.type === "meta") {
+    throw new RuntimeError("Cannot copy out of meta tensor; no data!");
+  }
+  copyKernel.into([src], self, convertVia(dtype, self.dtype));
+  bump(self);
+  if (node !== null) rebase(self, node);
+  return self;
+}
+
+/** Writes one value everywhere. */
+export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
+  needTensor("fill_", self);
+  if (isTensor(value)) {
+    check(
+      value.dim() === 0,
+      () => `fill_ only supports 0-dimension value tensor but got tensor with ${value.dim()} dimensions.`,
+    );
+  } else if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean") {
+    throw new TypeError(`fill_(): argument 'value' must be Number, not ${value === null ? "NoneType" : typeof value}`);
+  }
+  const source = isTensor(value) ? value : null;
+  const recorded = recording([self, source]);
+  checkInplace(self, recorded);
+  checkWritable(self, source === null ? [] : [source]);
+  const node = recorded ? fillNode(self, source) : null;
+  const via = source === null ? scalarVia(value as Scalar, self.dtype) : convertVia(source.dtype, self.dtype);
+  copyKernel.into([value], self, via);
+  bump(self);
+  if (node !== null) rebase(self, node);
+  return self;
+}
+
+function fillNode(self: Tensor, source: Tensor | null): FormulaNode {
+  const name = source === null ? "FillBackward0" : "FillBackward1";
+  return new FormulaNode(name, source === null ? [self] : [self, source], [], ([g], _, needs) => [
+    needs[0] ? g!.newZeros(g!.shape) : null,
+    ...(source === null ? [] : [needs[1] ? g!.sum() : null]),
+  ]);
+}
+
+function scalarVia(value: Scalar, target: DType): DType {
+  if (target.category === "float") return target;
+  const whole = typeof value !== "number" || Number.isSafeInteger(value);
+  return whole ? dtypes.int64 : dtypes.float64;
+}
+
+/** Writes zeros. */
+export function zero_(self: Tensor): Tensor {
+  const recorded = recording([needTensor("zero_", self)]);
+  checkInplace(self, recorded);
+  checkWritable(self, []);
+  const node = recorded ? new FormulaNode("ZeroBackward0", [self], [], ([g]) => [g!.newZeros(g!.shape)]) : null;
+  copyKernel.into([0], self, scalarVia(0, self.dtype));
+  bump(self);
+  if (node !== null) rebase(self, node);
+  return self;
+}

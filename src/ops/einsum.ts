@@ -1,0 +1,2 @@
+/** einsum and tensordot. */
+export {};

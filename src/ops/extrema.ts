@@ -1,0 +1,2 @@
+/** Largest and smallest with their positions: max, min, argmax, aminmax. */
+export {};

@@ -1,0 +1,43 @@
+/** The operators that are functions of the package; methods alone (`view`, `float`, …) are not here. */
+export { clone } from "./copy.ts";
+export {
+  asTensor,
+  empty,
+  emptyLike,
+  emptyStrided,
+  full,
+  fullLike,
+  ones,
+  onesLike,
+  tensor,
+  zeros,
+  zerosLike,
+} from "./create.ts";
+export * from "./families.ts";
+export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
+export { indexPut } from "./indexing.ts";
+export { all, amax, amin, any, mean, sum } from "./reductions.ts";
+export {
+  asStrided,
+  broadcastTo,
+  chunk,
+  diagonal,
+  flatten,
+  moveaxis,
+  movedim,
+  narrow,
+  permute,
+  ravel,
+  reshape,
+  select,
+  split,
+  splitWithSizes,
+  squeeze,
+  swapaxes,
+  swapdims,
+  t,
+  transpose,
+  unbind,
+  unflatten,
+  unsqueeze,
+} from "./views.ts";

@@ -1,0 +1,2 @@
+/** Matrix products and what is made of them. */
+export {};

@@ -1,0 +1,324 @@
+/** The members of a tensor that are no operators: sizes, element access, printing, NumPy's bridge. */
+
+import { mode } from "../autograd/mode.ts";
+import { requiresGrad } from "../autograd/node.ts";
+import { type DType, int64, type TypedArray } from "../core/dtype.ts";
+import { check } from "../core/errors.ts";
+import { type Layout, wrapDim } from "../core/layout.ts";
+import { formatTensor } from "../core/print.ts";
+import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
+import type { Storage } from "../core/storage.ts";
+import { Tensor } from "../core/tensor.ts";
+import { bfloat16ToNumber, halfToNumber } from "../ir/half.ts";
+import type { Sizes } from "./call.ts";
+import { copy_, fill_, isContiguousIn, MemoryFormat, zero_ } from "./copy.ts";
+import { at, type Index, setAt } from "./indexing.ts";
+import { conjugateTranspose, matrixTranspose, reversedDims } from "./views.ts";
+
+/** A storage read as elements of one dtype. */
+export class TypedStorage {
+  readonly #storage: Storage;
+  readonly dtype: DType;
+
+  constructor(storage: Storage, dtype: DType) {
+    this.#storage = storage;
+    this.dtype = dtype;
+  }
+
+  /** Number of elements. */
+  size(): number {
+    return Math.floor(this.#storage.nbytes / this.dtype.itemsize);
+  }
+
+  get length(): number {
+    return this.size();
+  }
+
+  /** Size in bytes. */
+  nbytes(): number {
+    return this.#storage.nbytes;
+  }
+
+  dataPtr(): number {
+    return this.#storage.dataPtr();
+  }
+
+  /** The elements as numbers. */
+  tolist(): Scalar[] {
+    const read = reader(this.#storage.window(this.dtype), this.dtype);
+    return Array.from({ length: this.size() }, (_, i) => plain(read(i)));
+  }
+
+  /** An independent copy. */
+  clone(): TypedStorage {
+    return new TypedStorage(this.#storage.clone(), this.dtype);
+  }
+
+  toString(): string {
+    const items = this.tolist().map((x) => ` ${this.dtype.isFloatingPoint && Number.isInteger(x) ? `${x}.0` : x}`);
+    const head = items.length === 0 ? "" : `${items.join("\n")}\n`;
+    return `${head}[torch.storage.TypedStorage(dtype=${this.dtype}, device=${this.#storage.device}) of size ${this.size()}]`;
+  }
+}
+
+/** Nested lists of numbers. */
+export type Nested = Scalar | Nested[];
+
+/** A tensor's memory in the `ndarray` convention. */
+export interface NumpyArray {
+  /** Covers exactly the storage. */
+  readonly data: TypedArray;
+  readonly shape: number[];
+  /** In elements. */
+  readonly stride: number[];
+  /** In elements. */
+  readonly offset: number;
+}
+
+export interface Members {
+  /** All dims reversed. */
+  readonly T: Tensor;
+  /** The last two dims swapped. */
+  readonly mT: Tensor;
+  /** The conjugate transpose of a matrix. */
+  readonly H: Tensor;
+  /** The sizes, or that of one dim. */
+  size(): Tensor["shape"];
+  size(dim: number): number;
+  /** The strides in elements, or that of one dim. */
+  stride(): number[];
+  stride(dim: number): number;
+  isContiguous(options?: { memoryFormat?: MemoryFormat }): boolean;
+  isFloatingPoint(): boolean;
+  isComplex(): boolean;
+  isSigned(): boolean;
+  isSetTo(other: Tensor): boolean;
+  /** The storage as elements of this dtype. */
+  storage(): TypedStorage;
+  /** The number in a tensor of one element; an int64 beyond 2^53 needs `{ bigint: true }`. */
+  item(): number;
+  item(options: { bigint: true }): bigint;
+  /** Nested lists of the elements. */
+  tolist(options?: { bigint?: boolean }): any;
+  /** The memory itself: writes are seen on both sides. */
+  numpy(): NumpyArray;
+  /** The elements in row-major order, as a new typed array. */
+  read(): Promise<TypedArray>;
+  /** Reads by indices; see API. */
+  at(...indices: Index[]): Tensor;
+  /** Writes at indices and returns this tensor. */
+  setAt(indices: Index | readonly Index[], value: Tensor | Scalar | readonly unknown[]): Tensor;
+  /** The first dim's size. */
+  readonly length: number;
+  /** The same memory in another shape, or read as another dtype. */
+  view(dtype: DType): Tensor;
+  view(...size: Sizes): Tensor;
+  copy_(src: Tensor | Scalar, nonBlocking?: boolean): this;
+  fill_(value: Tensor | Scalar): this;
+  zero_(): this;
+  toString(): string;
+  [Symbol.iterator](): Iterator<Tensor>;
+}
+
+/** Reads a storage's elements as numbers, bigints for int64, booleans for bool. */
+export function reader(window: TypedArray, dtype: DType): (i: number) => Scalar {
+  switch (dtype.name) {
+    case "bool":
+      return (i) => window[i] !== 0;
+    case "float16":
+      return (i) => halfToNumber(window[i] as number);
+    case "bfloat16":
+      return (i) => bfloat16ToNumber(window[i] as number);
+    default:
+      return (i) => window[i]!;
+  }
+}
+
+/** A bigint as a number where it fits. */
+function plain(value: Scalar): Scalar {
+  if (typeof value !== "bigint") return value;
+  const n = Number(value);
+  check(
+    Number.isSafeInteger(n),
+    () => `the int64 value ${value} does not fit a number: use { bigint: true }`,
+    RangeError,
+  );
+  return n;
+}
+
+function needData(self: Tensor): void {
+  check(self.device.type === "cpu", () => `Cannot copy out of ${self.device.type} tensor; no data!`);
+}
+
+function nested(layout: Layout, read: (i: number) => Scalar): Nested {
+  const walk = (dim: number, offset: number): Nested => {
+    if (dim === layout.rank) return read(offset);
+    const step = layout.strides[dim]!;
+    return Array.from({ length: layout.shape[dim]! }, (_, i) => walk(dim + 1, offset + i * step));
+  };
+  return walk(0, layout.offset);
+}
+
+/** Calls `visit` with the storage position of every element, in row-major order. */
+export function eachOffset(layout: Layout, visit: (offset: number) => void): void {
+  const walk = (dim: number, offset: number): void => {
+    if (dim === layout.rank) {
+      visit(offset);
+      return;
+    }
+    for (let i = 0; i < layout.shape[dim]!; i++) walk(dim + 1, offset + i * layout.strides[dim]!);
+  };
+  walk(0, layout.offset);
+}
+
+function readAll(self: Tensor): TypedArray {
+  needData(self);
+  const { layout, storage, dtype } = self.impl;
+  const window = storage.window(dtype);
+  const widen = dtype.itemsize === 2 && dtype.category === "float";
+  if (layout.contiguous && !widen) return window.slice(layout.offset, layout.offset + layout.numel);
+  const out = widen ? new Float32Array(layout.numel) : new dtype.array(layout.numel);
+  const read = widen ? reader(window, dtype) : (i: number): Scalar => window[i]!;
+  let at = 0;
+  eachOffset(layout, (offset) => {
+    out[at++] = read(offset) as never;
+  });
+  return out;
+}
+
+function asNumpy(self: Tensor): NumpyArray {
+  if (self.device.type !== "cpu") {
+    throw new TypeError(
+      `can't convert ${self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.`,
+    );
+  }
+  check(
+    !requiresGrad(self) || !mode.grad,
+    () => "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
+  );
+  const { storage, layout, dtype } = self.impl;
+  if (dtype.name === "bfloat16") throw new TypeError("Got unsupported ScalarType BFloat16");
+  storage.moveToHost();
+  return { data: storage.window(dtype), shape: [...layout.shape], stride: [...layout.strides], offset: layout.offset };
+}
+
+const methods: Partial<Members> & ThisType<Tensor> = {
+  size(dim?: number): never {
+    if (dim === undefined) return this.shape as never;
+    return this.shape[wrapDim(dim, this.dim())] as never;
+  },
+  stride(dim?: number): never {
+    if (dim === undefined) return [...this.impl.layout.strides] as never;
+    return this.impl.layout.strides[wrapDim(dim, this.dim())] as never;
+  },
+  isContiguous(options = {}) {
+    const format = options instanceof MemoryFormat ? options : options.memoryFormat;
+    return format === undefined ? this.impl.layout.contiguous : isContiguousIn(this.impl.layout, format);
+  },
+  isFloatingPoint() {
+    return this.dtype.isFloatingPoint;
+  },
+  isComplex() {
+    return this.dtype.isComplex;
+  },
+  isSigned() {
+    return this.dtype.isSigned;
+  },
+  isSetTo(other) {
+    return this.impl.storage === other.impl.storage && this.impl.layout.equals(other.impl.layout);
+  },
+  storage() {
+    return new TypedStorage(this.untypedStorage(), this.dtype);
+  },
+  item(options: { bigint?: boolean } = {}): never {
+    check(this.numel() === 1, () => `a Tensor with ${this.numel()} elements cannot be converted to Scalar`);
+    needData(this);
+    const { storage, layout, dtype } = this.impl;
+    const value = reader(storage.window(dtype), dtype)(layout.offset);
+    if (options.bigint && dtype === int64) return value as never;
+    return plain(value) as never;
+  },
+  tolist(options = {}) {
+    needData(this);
+    const { storage, layout, dtype } = this.impl;
+    const read = reader(storage.window(dtype), dtype);
+    return nested(layout, options.bigint ? read : (i) => plain(read(i)));
+  },
+  numpy() {
+    return asNumpy(this);
+  },
+  async read() {
+    return readAll(this);
+  },
+  at(...indices) {
+    return at(this, ...indices);
+  },
+  setAt(indices, value) {
+    return setAt(this, indices, value);
+  },
+  copy_(...args: unknown[]) {
+    return copy_(this, ...args) as never;
+  },
+  fill_(value) {
+    return fill_(this, value) as never;
+  },
+  zero_() {
+    return zero_(this) as never;
+  },
+  toString() {
+    return printTensor(this);
+  },
+};
+
+/** A class whose tensors print with "Parameter containing:" in front; registered by nn. */
+export const printing: { isParameter: (t: Tensor) => boolean } = { isParameter: () => false };
+
+function printTensor(self: Tensor): string {
+  const { storage, layout, dtype } = self.impl;
+  const read = self.device.type === "cpu" ? reader(storage.window(dtype), dtype) : () => 0;
+  const fn = self.gradFn;
+  return formatTensor(
+    {
+      shape: self.shape,
+      dtype,
+      device: String(self.device),
+      element: (index) => read(index.reduce((o, i, d) => o + i * layout.strides[d]!, layout.offset)),
+      requiresGrad: requiresGrad(self),
+      gradFn: fn === null ? null : fn.name,
+      parameter: printing.isParameter(self),
+    },
+    getDefaultDtype(),
+  );
+}
+
+function* rows(self: Tensor): Iterator<Tensor> {
+  if (self.dim() === 0) throw new TypeError("iteration over a 0-d tensor");
+  yield* self.unbind(0);
+}
+
+/** Installs these members; `index.ts` calls it once. */
+export function installMembers(): void {
+  const proto = Tensor.prototype;
+  const define = (name: string | symbol, value: unknown): void => {
+    Object.defineProperty(proto, name, { value, writable: true, configurable: true });
+  };
+  for (const [name, value] of Object.entries(methods)) define(name, value);
+  define(Symbol.iterator, function (this: Tensor) {
+    return rows(this);
+  });
+  const getter = (name: string, get: (t: Tensor) => unknown): void => {
+    Object.defineProperty(proto, name, {
+      get(this: Tensor) {
+        return get(this);
+      },
+      configurable: true,
+    });
+  };
+  getter("T", reversedDims);
+  getter("mT", matrixTranspose);
+  getter("H", conjugateTranspose);
+  getter("length", (t) => {
+    if (t.dim() === 0) throw new TypeError("len() of a 0-d tensor");
+    return t.shape[0];
+  });
+}

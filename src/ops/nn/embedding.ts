@@ -1,0 +1,2 @@
+/** Embedding and one-hot. */
+export {};

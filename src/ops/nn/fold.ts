@@ -1,0 +1,2 @@
+/** Sliding blocks: unfold (im2col) and fold. */
+export {};

@@ -1,0 +1,10 @@
+/** The operators of `torch.nn.functional`. */
+export * from "./conv.ts";
+export * from "./dropout.ts";
+export * from "./embedding.ts";
+export * from "./fold.ts";
+export * from "./linear.ts";
+export * from "./loss.ts";
+export * from "./normalize.ts";
+export * from "./pool.ts";
+export * from "./softmax.ts";

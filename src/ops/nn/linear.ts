@@ -1,0 +1,2 @@
+/** Linear and bilinear maps, attention. */
+export {};

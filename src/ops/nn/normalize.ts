@@ -1,0 +1,2 @@
+/** Batch, layer, group and instance normalisation. */
+export {};

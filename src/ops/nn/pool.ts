@@ -1,0 +1,2 @@
+/** Pooling. */
+export {};

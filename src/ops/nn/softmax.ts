@@ -1,0 +1,2 @@
+/** The softmax family. */
+export {};

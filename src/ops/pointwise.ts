@@ -1,0 +1,394 @@
+/** Elementwise operations: an expression with its dtype rule, its kernels, and its derivative by the chain rule. */
+
+import { checkInplace, rebase } from "../autograd/inplace.ts";
+import { mode } from "../autograd/mode.ts";
+import { attach, FormulaNode, recording, requiresGrad, SavedTensor } from "../autograd/node.ts";
+import { bool, canCast, type DType, type DTypeName } from "../core/dtype.ts";
+import { check } from "../core/errors.ts";
+import { broadcastShapes, equalShapes, Layout, list } from "../core/layout.ts";
+import { heap } from "../core/memory.ts";
+import { type Operand, resultType, type Scalar, scalarBigInt, toFloat } from "../core/scalar.ts";
+import { bump, isTensor, type Tensor } from "../core/tensor.ts";
+import { derive, mulGrad } from "../ir/derive.ts";
+import type { Expr } from "../ir/expr.ts";
+import { load } from "../ir/expr.ts";
+import { type Operand as KernelOperand, laneDType, type PointwiseRun } from "../ir/kernel.ts";
+import { loadsOf, mapLoads } from "../ir/loads.ts";
+import { generation, runner } from "../ir/runtime.ts";
+import { simplify } from "../ir/simplify.ts";
+import { addressOf, commonDevice, emptyLike, isMeta, unstage } from "./operands.ts";
+
+/** How the result's dtype follows from the operands': promoted; floats only; always bool. */
+export type DTypeRule = "promote" | "float" | "bool";
+
+/** The derivative with respect to one input, over the gradient, the inputs and the result. */
+export type GradRule = (g: Expr, inputs: readonly Expr[], out: Expr) => Expr;
+
+export interface PointwiseSpec {
+  readonly name: string;
+  /** The name of its node without `Backward0`; default: the capitalised name. */
+  readonly node?: string;
+  readonly arity: number;
+  readonly expr: Expr;
+  readonly rule: DTypeRule;
+  /** Overrides of the chain rule, one per input. */
+  readonly grads?: readonly (GradRule | null)[];
+}
+
+/** A compiled family member: one kernel, with its dense forms by which operands are broadcast. */
+interface Compiled {
+  readonly run: PointwiseRun;
+  readonly dense: (((n: number, ...addresses: number[]) => void) | undefined)[];
+}
+
+/** A derivative ready to run: which of [gradient, …inputs, result] its loads read. */
+interface Derivative {
+  readonly kernel: Pointwise;
+  readonly reads: readonly number[];
+}
+
+export class Pointwise {
+  readonly name: string;
+  readonly nodeName: string;
+  readonly arity: number;
+  readonly expr: Expr;
+  readonly rule: DTypeRule;
+  /** Inputs that are read as booleans only, and so do not take part in promotion. */
+  readonly #asBool: readonly boolean[];
+  readonly #spec: PointwiseSpec;
+  readonly #compiled = new Map<number, Compiled>();
+  #generation = -1;
+  readonly #derivatives: (Derivative | null | undefined)[] = [];
+
+  constructor(spec: PointwiseSpec) {
+    this.#spec = spec;
+    this.name = spec.name;
+    this.nodeName = `${spec.node ?? capitalize(spec.name)}Backward0`;
+    this.arity = spec.arity;
+    this.expr = spec.expr;
+    this.rule = spec.rule;
+    const loads = loadsOf(spec.expr);
+    this.#asBool = Array.from({ length: spec.arity }, (_, i) => loads.bool.has(i) && !loads.lane.has(i));
+  }
+
+  /** The dtype that the operands are computed in. */
+  computeDType(inputs: readonly Operand[]): DType {
+    const common = resultType(inputs.filter((_, i) => !this.#asBool[i]));
+    return this.rule === "float" ? toFloat(common) : common;
+  }
+
+  /** The result, recorded by autograd where an input requires it. */
+  apply(inputs: readonly Operand[]): Tensor {
+    const compute = this.computeDType(inputs);
+    const out = this.#fresh(inputs, this.rule === "bool" ? bool : compute);
+    this.#run(inputs, out, compute);
+    if (!mode.grad || !anyRequires(inputs)) return out;
+    return this.#record(inputs, out);
+  }
+
+  /** The same, written into `self`, which is also input 0 (or no input at all, for fills). */
+  applyInplace(self: Tensor, inputs: readonly Operand[]): Tensor {
+    const compute = this.computeDType(inputs);
+    const result = this.rule === "bool" ? bool : compute;
+    const tensors = inputs.filter(isTensor);
+    const recorded = recording(tensors);
+    checkInplace(self, recorded);
+    check(
+      canCast(result, self.impl.dtype),
+      () => `result type ${result.scalarName} can't be cast to the desired output type ${self.impl.dtype.scalarName}`,
+    );
+    commonDevice(tensors);
+    checkWritable(self, tensors);
+    const history = recorded ? this.#prepare(inputs, self) : null;
+    this.#run(inputs, self, compute);
+    bump(self);
+    if (history !== null) {
+      history.finish(self);
+      rebase(self, history.node);
+    }
+    return self;
+  }
+
+  /** Without autograd, into a tensor of the right shape: for kernels that others build on. */
+  into(inputs: readonly Operand[], out: Tensor, compute: DType = this.computeDType(inputs)): Tensor {
+    this.#run(inputs, out, compute);
+    return out;
+  }
+
+  #fresh(inputs: readonly Operand[], dtype: DType): Tensor {
+    const tensors = inputs.filter(isTensor);
+    const device = commonDevice(tensors);
+    return emptyLike(resultLayout(tensors), dtype, device);
+  }
+
+  #run(inputs: readonly Operand[], out: Tensor, compute: DType): void {
+    if (out.impl.layout.numel === 0 || isMeta(out)) return;
+    const compiled = this.#compile(inputs, out, compute);
+    const mask = denseMask(inputs, out);
+    try {
+      const at = inputs.map((x, i) => (isTensor(x) ? addressOf(x) : scalarSlot(x, i, compute)));
+      const target = addressOf(out, true);
+      if (mask >= 0) {
+        let dense = compiled.dense[mask];
+        if (dense === undefined) {
+          dense = compiled.run.dense(classesOf(mask, inputs.length)) as (n: number, ...a: number[]) => void;
+          compiled.dense[mask] = dense;
+        }
+        dense(out.impl.layout.numel, target, ...at);
+        return;
+      }
+      const shape = out.impl.layout.shape;
+      const operands: KernelOperand[] = [{ address: target, strides: out.impl.layout.strides }];
+      inputs.forEach((x, i) => {
+        const strides = isTensor(x) ? x.impl.layout.expand(shape).strides : shape.map(() => 0);
+        operands.push({ address: at[i]!, strides });
+      });
+      compiled.run.strided(shape, operands);
+    } finally {
+      unstage();
+    }
+  }
+
+  #compile(inputs: readonly Operand[], out: Tensor, compute: DType): Compiled {
+    if (this.#generation !== generation) {
+      this.#compiled.clear();
+      this.#generation = generation;
+    }
+    let key = out.impl.dtype.index * 16 + compute.index;
+    for (const x of inputs) key = key * 16 + (isTensor(x) ? x.impl.dtype.index : 15);
+    let compiled = this.#compiled.get(key);
+    if (compiled === undefined) {
+      const names = inputs.map((x): DTypeName => (isTensor(x) ? x.impl.dtype.name : laneDType[compute.lane]));
+      const run = runner({
+        skeleton: "pointwise",
+        expr: this.expr,
+        lane: compute.lane,
+        inputs: names,
+        output: out.impl.dtype.name,
+      });
+      compiled = { run, dense: [] };
+      this.#compiled.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  /** The derivative with respect to an input, or null where it is zero everywhere. */
+  #derivative(i: number): Derivative | null {
+    let d = this.#derivatives[i];
+    if (d !== undefined) return d;
+    const inputs = Array.from({ length: this.arity }, (_, j) => load(1 + j));
+    const rule = this.#spec.grads?.[i] ?? null;
+    const expr =
+      rule === null
+        ? mulGrad(
+            load(0),
+            mapLoads(derive(this.expr, i), (j) => j + 1),
+          )
+        : rule(load(0), inputs, load(1 + this.arity));
+    const simple = simplify(expr);
+    d = simple.op === "const" && simple.value === 0 ? null : this.#compact(simple);
+    this.#derivatives[i] = d;
+    return d;
+  }
+
+  /** Renumbers the loads of a derivative so that it takes only what it reads; the gradient always comes first. */
+  #compact(expr: Expr): Derivative {
+    const used = loadsOf(expr);
+    const reads = [...new Set([0, ...used.lane, ...used.bool])].sort((a, b) => a - b);
+    const kernel = new Pointwise({
+      name: this.name,
+      node: `${this.nodeName.replace(/Backward0$/, "")}Backward`,
+      arity: reads.length,
+      expr: mapLoads(expr, (j) => reads.indexOf(j)),
+      rule: "promote",
+    });
+    return { kernel, reads };
+  }
+
+  #record(inputs: readonly Operand[], out: Tensor): Tensor {
+    const history = this.#prepare(inputs, null);
+    history.finish(out);
+    attach(history.node, [out]);
+    return out;
+  }
+
+  /** Builds the node before the write; `finish` saves the result after it. */
+  #prepare(inputs: readonly Operand[], written: Tensor | null): History {
+    const derivatives = inputs.map((x, i) => (isTensor(x) && requiresGrad(x) ? this.#derivative(i) : null));
+    const needed = new Set(derivatives.flatMap((d) => d?.reads ?? []));
+    const saved: (SavedTensor | null)[] = inputs.map((x, j) => {
+      if (!isTensor(x) || !needed.has(1 + j)) return null;
+      // The write would destroy what the derivative reads.
+      return new SavedTensor(x === written ? x.detach().clone() : x);
+    });
+    saved.push(null);
+    const outAt = 1 + this.arity;
+    const scalars = inputs.map((x) => (isTensor(x) ? null : x));
+    const zero = inputs.map((x) => (isTensor(x) ? x.impl.layout.shape : null));
+    const node = new FormulaNode(
+      this.nodeName,
+      inputs.map((x) => (isTensor(x) ? x : null)),
+      saved,
+      ([g], values, needs) =>
+        derivatives.map((d, i) => {
+          if (!needs[i]) return null;
+          if (d === null) return g!.newZeros(zero[i]!);
+          const operands = d.reads.map((j): Operand => (j === 0 ? g! : (values[j - 1] ?? scalars[j - 1]!)));
+          return d.kernel.apply(operands);
+        }),
+    );
+    return {
+      node,
+      finish(out) {
+        if (needed.has(outAt)) saved[saved.length - 1] = new SavedTensor(out, true);
+      },
+    };
+  }
+}
+
+interface History {
+  readonly node: FormulaNode;
+  finish(out: Tensor): void;
+}
+
+const capitalize = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
+function anyRequires(inputs: readonly Operand[]): boolean {
+  for (const x of inputs) if (isTensor(x) && x.impl.meta !== null && requiresGrad(x)) return true;
+  return false;
+}
+
+/** Shape by broadcasting; strides as the operands': their common order of dims where they agree, else row-major. */
+export function resultLayout(tensors: readonly Tensor[]): Layout {
+  const first = tensors[0];
+  if (first === undefined) return Layout.contiguous([]);
+  let shape: readonly number[] = first.impl.layout.shape;
+  let contiguous = first.impl.layout.contiguous;
+  for (let i = 1; i < tensors.length; i++) {
+    const layout = tensors[i]!.impl.layout;
+    shape = broadcastShapes(shape, layout.shape);
+    contiguous &&= layout.contiguous;
+  }
+  if (contiguous) {
+    for (const t of tensors) {
+      if (t.impl.layout.offset === 0 && equalShapes(t.impl.layout.shape, shape)) return t.impl.layout;
+    }
+    return Layout.contiguous(shape);
+  }
+  return orderedLayout(shape, tensors);
+}
+
+/** PyTorch's TensorIterator: dims sorted by the first operand's strides that tell them apart. */
+function orderedLayout(shape: readonly number[], tensors: readonly Tensor[]): Layout {
+  const strides = tensors.map((t) => t.impl.layout.expand(shape).strides);
+  const order = shape.map((_, i) => shape.length - 1 - i);
+  const before = (a: number, b: number): number => {
+    for (const s of strides) {
+      if (s[a] === 0 || s[b] === 0) continue;
+      if (s[a]! < s[b]!) return -1;
+      if (s[a]! > s[b]!) return 1;
+      if (shape[a]! > shape[b]!) return 1;
+    }
+    return 0;
+  };
+  for (let i = 1; i < order.length; i++) {
+    let at = i;
+    for (let j = i - 1; j >= 0; j--) {
+      const c = before(order[j]!, order[at]!);
+      if (c > 0) {
+        [order[j], order[at]] = [order[at]!, order[j]!];
+        at = j;
+      } else if (c < 0) break;
+    }
+  }
+  return Layout.contiguous(shape).freshBy(order);
+}
+
+/**
+ * Which inputs are one element for all, as bits, where every other operand lies exactly as the result does, without
+ * gaps; else -1.
+ */
+function denseMask(inputs: readonly Operand[], out: Tensor): number {
+  const target = out.impl.layout;
+  if (!target.dense) return -1;
+  let mask = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    if (!isTensor(x) || (x.impl.layout.numel === 1 && target.numel !== 1)) {
+      mask |= 1 << i;
+      continue;
+    }
+    const layout = x.impl.layout;
+    if (layout === target || (layout.contiguous && target.contiguous && layout.numel === target.numel)) continue;
+    if (equalShapes(layout.shape, target.shape) && sameOrder(layout, target)) continue;
+    return -1;
+  }
+  return mask;
+}
+
+function sameOrder(a: Layout, b: Layout): boolean {
+  for (let d = 0; d < a.shape.length; d++) if (a.shape[d] !== 1 && a.strides[d] !== b.strides[d]) return false;
+  return true;
+}
+
+function classesOf(mask: number, arity: number): string {
+  let classes = "c";
+  for (let i = 0; i < arity; i++) classes += mask & (1 << i) ? "b" : "c";
+  return classes;
+}
+
+/** Writes a number where kernels read it: as the lane's dtype, in the heap's scratch. */
+function scalarSlot(value: Scalar, i: number, compute: DType): number {
+  const h = heap();
+  const address = h.scratch + 8 * i;
+  switch (compute.lane) {
+    case "f32":
+      h.f32[address >>> 2] = Number(value);
+      break;
+    case "f64":
+      h.f64[address >>> 3] = Number(value);
+      break;
+    case "i64":
+      h.i64[address >>> 3] = scalarBigInt(value);
+      break;
+    case "i32":
+      h.i32[address >>> 2] = Number(BigInt.asIntN(32, scalarBigInt(value)));
+      break;
+  }
+  return address;
+}
+
+const internalOverlap =
+  "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please " +
+  "clone() the tensor before performing the operation.";
+const partialOverlap =
+  "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory " +
+  "location. Please clone() the tensor before performing the operation.";
+
+/** Throws PyTorch's errors where writing `self` elementwise from `inputs` is not defined. */
+export function checkWritable(self: Tensor, inputs: readonly Tensor[]): void {
+  const target = self.impl.layout;
+  let shape = target.shape;
+  for (const t of inputs) shape = broadcastShapes(shape, t.impl.layout.shape);
+  check(
+    equalShapes(shape, target.shape),
+    () => `output with shape ${list(target.shape)} doesn't match the broadcast shape ${list(shape)}`,
+  );
+  check(!target.selfOverlapping, () => internalOverlap);
+  for (const t of inputs) check(!partlyOverlaps(self, t), () => partialOverlap);
+}
+
+/** Whether a read tensor covers some bytes of the written one, and is not exactly it. */
+function partlyOverlaps(self: Tensor, t: Tensor): boolean {
+  if (t === self || t.impl.storage !== self.impl.storage) return false;
+  const a = self.impl.layout;
+  const b = t.impl.layout;
+  if (a.numel === 0 || b.numel === 0) return false;
+  const sameItem = t.impl.dtype.itemsize === self.impl.dtype.itemsize;
+  if (sameItem && a.offset === b.offset && a.sameShape(b) && sameOrder(a, b)) return false;
+  // As PyTorch: only operands without gaps are compared; others are trusted.
+  if (!a.dense || !b.dense) return false;
+  const [aStart, aEnd] = [a.offset * self.impl.dtype.itemsize, a.end * self.impl.dtype.itemsize];
+  const [bStart, bEnd] = [b.offset * t.impl.dtype.itemsize, b.end * t.impl.dtype.itemsize];
+  return aStart < bEnd && bStart < aEnd;
+}

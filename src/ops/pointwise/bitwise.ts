@@ -1,0 +1,2 @@
+/** Elementwise logic: bitwise on integers and booleans, logical on all. */
+export {};

@@ -1,0 +1,2 @@
+/** Rounding, remainders, signs. */
+export {};

@@ -1,0 +1,2 @@
+/** Elementwise choices: where, maskedFill, clamp, maximum and their kin. */
+export {};

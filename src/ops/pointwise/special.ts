@@ -1,0 +1,2 @@
+/** Special functions: gamma, Bessel, error functions and their kin. */
+export {};

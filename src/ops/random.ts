@@ -1,0 +1,2 @@
+/** Random tensors and in-place draws, from PyTorch's stream. */
+export {};

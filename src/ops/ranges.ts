@@ -1,0 +1,118 @@
+/** Sequences: `arange`, `linspace`, `logspace`, `eye`. */
+import { cpu, type Device, usableDevice } from "../core/device.ts";
+import { type DType, int64 } from "../core/dtype.ts";
+import { check } from "../core/errors.ts";
+import type { Values } from "../core/params.ts";
+import { getDefaultDtype, resultType, type Scalar } from "../core/scalar.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { OpInfo } from "./call.ts";
+import { type CreateOptions, fillRaw, writer } from "./create.ts";
+import { fn } from "./define.ts";
+import { emptyTensor } from "./operands.ts";
+
+const factory = "* dtype:dtype?=null device:device?=null requiresGrad:bool=false";
+
+const deviceOf = (v: Values): Device => (v.device == null ? cpu : usableDevice(v.device as Device));
+
+function finish(t: Tensor, v: Values): Tensor {
+  if (v.requiresGrad) t.requiresGrad = true;
+  return t;
+}
+
+/** A 1-d tensor with `value(i)` at i. */
+function sequence(count: number, dtype: DType, v: Values, value: (i: number) => Scalar): Tensor {
+  const t = emptyTensor([count], dtype, deviceOf(v));
+  if (t.device.type === "meta") return finish(t, v);
+  const write = writer(t.impl.storage.window(dtype), dtype);
+  for (let i = 0; i < count; i++) write(i, value(i));
+  return finish(t, v);
+}
+
+/** `arange(end)`, `arange(start, end, step)`. */
+export interface Arange {
+  (end: Scalar, options?: CreateOptions): Tensor;
+  (start: Scalar, end: Scalar, step?: Scalar, options?: CreateOptions): Tensor;
+  (start: Scalar, end: Scalar, options?: CreateOptions & { step?: Scalar }): Tensor;
+  readonly op: OpInfo;
+}
+
+/** Numbers from `start` (default 0) up to, not including, `end`, by `step` (default 1); int64 where all are ints. */
+export const arange: Arange = fn<Arange>(
+  {
+    name: "arange",
+    params: [`end:scalar ${factory}`, `start:scalar end:scalar step:scalar=1 ${factory}`],
+    kind: "create",
+  },
+  (v) => {
+    const start = (v.start as Scalar | undefined) ?? 0;
+    const step = (v.step as Scalar | undefined) ?? 1;
+    const end = v.end as Scalar;
+    const dtype = (v.dtype as DType | null) ?? resultType([start, end, step]);
+    const [a, b, s] = [Number(start), Number(end), Number(step)];
+    check(s !== 0, () => "step must be nonzero");
+    check(Number.isFinite(a) && Number.isFinite(b), () => `unsupported range: ${a} -> ${b}`);
+    check(s > 0 ? b >= a : b <= a, () => "upper bound and larger bound inconsistent with step sign");
+    const count = Math.ceil((b - a) / s);
+    if (dtype === int64) {
+      const [first, by] = [BigInt(Math.trunc(a)), BigInt(Math.trunc(s))];
+      return sequence(count, dtype, v, (i) => first + by * BigInt(i));
+    }
+    return sequence(count, dtype, v, (i) => a + s * i);
+  },
+);
+
+/** `linspace(start, end, steps)`. */
+export interface Linspace {
+  (start: number, end: number, steps: number, options?: CreateOptions): Tensor;
+  readonly op: OpInfo;
+}
+
+function spaced(v: Values, dtype: DType, map: (x: number) => number): Tensor {
+  const [start, end, steps] = [v.start as number, v.end as number, v.steps as number];
+  check(steps >= 0, () => "number of steps must be non-negative");
+  const step = (end - start) / (steps - 1);
+  const half = Math.floor(steps / 2);
+  // From both ends, so that the last value is exact.
+  return sequence(steps, dtype, v, (i) =>
+    map(steps === 1 ? start : i < half ? start + step * i : end - step * (steps - 1 - i)),
+  );
+}
+
+/** `steps` numbers from `start` to `end`, both included, evenly spaced. */
+export const linspace: Linspace = fn<Linspace>(
+  { name: "linspace", params: `start:float end:float steps:int ${factory}`, kind: "create" },
+  (v) => spaced(v, (v.dtype as DType | null) ?? getDefaultDtype(), (x) => x),
+);
+
+/** `logspace(start, end, steps, base)`. */
+export interface Logspace {
+  (start: number, end: number, steps: number, base?: number, options?: CreateOptions): Tensor;
+  readonly op: OpInfo;
+}
+
+/** `base` to the power of `steps` exponents from `start` to `end`. */
+export const logspace: Logspace = fn<Logspace>(
+  { name: "logspace", params: `start:float end:float steps:int base:float=10 ${factory}`, kind: "create" },
+  (v) => {
+    const base = v.base as number;
+    return spaced(v, (v.dtype as DType | null) ?? getDefaultDtype(), (x) => base ** x);
+  },
+);
+
+/** `eye(n, m)`. */
+export interface Eye {
+  (n: number, options?: CreateOptions): Tensor;
+  (n: number, m: number, options?: CreateOptions): Tensor;
+  readonly op: OpInfo;
+}
+
+/** Ones on the diagonal of an n by m matrix (m default n), zeros elsewhere. */
+export const eye: Eye = fn<Eye>({ name: "eye", params: `n:int m:int?=null ${factory}`, kind: "create" }, (v) => {
+  const n = v.n as number;
+  const m = (v.m as number | null) ?? n;
+  check(n >= 0, () => `n must be greater or equal to 0, got ${n}`);
+  check(m >= 0, () => `m must be greater or equal to 0, got ${m}`);
+  const t = fillRaw(emptyTensor([n, m], (v.dtype as DType | null) ?? getDefaultDtype(), deviceOf(v)), 0);
+  fillRaw(t.diagonal(), 1);
+  return finish(t, v);
+});

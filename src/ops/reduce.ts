@@ -1,0 +1,176 @@
+/** Reductions: one kernel over some dims, with or without them kept. */
+import { bool, type DType, int64 } from "../core/dtype.ts";
+import { check, IndexError, RuntimeError } from "../core/errors.ts";
+import { Layout, wrapDim } from "../core/layout.ts";
+import { toFloat } from "../core/scalar.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { type Expr, load } from "../ir/expr.ts";
+import type { Combine } from "../ir/kernel.ts";
+import { runner } from "../ir/runtime.ts";
+import type { OpInfo } from "./call.ts";
+import { custom, differentiable } from "./define.ts";
+import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
+
+/** What a reduction computes. */
+export interface ReduceSpec {
+  readonly combine: Combine;
+  /** Applied to each element first. */
+  readonly pre?: Expr;
+  /** Applied to each result: load(0) is the value, load(1) the number of elements. */
+  readonly post?: Expr;
+}
+
+/** The dims that a reduction takes away, wrapped and without repeats; null or none: all. */
+export function reducedDims(dim: readonly number[] | null | undefined, rank: number): number[] {
+  if (dim == null || dim.length === 0) return Array.from({ length: rank }, (_, d) => d);
+  const dims = dim.map((d) => wrapDim(d, rank));
+  dims.forEach((d, i) => {
+    check(dims.indexOf(d) === i, () => `dim ${d} appears multiple times in the list of dims`);
+  });
+  return rank === 0 ? [] : dims;
+}
+
+/** The shape that is left. */
+export function reducedShape(shape: readonly number[], dims: readonly number[], keepdim: boolean): number[] {
+  if (keepdim) return shape.map((n, d) => (dims.includes(d) ? 1 : n));
+  return shape.filter((_, d) => !dims.includes(d));
+}
+
+/** Runs a reduction without autograd: computes in `compute`, stores as `dtype`. */
+export function reduceRaw(
+  self: Tensor,
+  spec: ReduceSpec,
+  dims: readonly number[],
+  keepdim: boolean,
+  compute: DType,
+  dtype: DType,
+): Tensor {
+  const out = emptyTensor(reducedShape(self.shape, dims, keepdim), dtype, self.device);
+  if (out.numel() === 0 || isMeta(out)) return out;
+  const run = runner({
+    skeleton: "reduce",
+    combine: spec.combine,
+    pre: spec.pre ?? load(0),
+    post: spec.post ?? null,
+    lane: compute.lane,
+    inputs: [self.dtype.name],
+    output: dtype.name,
+  });
+  const outer = self.shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  const inner = [...dims].sort((a, b) => a - b);
+  const input = self.impl.layout.permute([...outer, ...inner]);
+  const target = Layout.contiguous(outer.map((d) => self.shape[d]!));
+  withOperands(() =>
+    run(
+      target.shape,
+      inner.map((d) => self.shape[d]!),
+      operand(out, true, target),
+      [operand(self, false, input)],
+    ),
+  );
+  return out;
+}
+
+/** The gradient with the reduced dims back as size 1. */
+export function keepDims(g: Tensor, shape: readonly number[], dims: readonly number[], keepdim: boolean): Tensor {
+  return keepdim || shape.length === 0 ? g : g.reshape(reducedShape(shape, dims, true));
+}
+
+/** How the result's dtype follows: ints sum to int64; floats only; as the input; always bool. */
+export type ReduceDType = "sum" | "float" | "same" | "bool";
+
+/** A reduction's gradient, given the output's with the reduced dims kept. */
+export type ReduceGrad = (
+  g: Tensor,
+  at: {
+    /** The input; only where it is saved. */
+    readonly x: Tensor;
+    /** The result with reduced dims kept; only where it is saved. */
+    readonly out: Tensor;
+    /** The input's shape. */
+    readonly shape: readonly number[];
+    readonly dims: readonly number[];
+    /** Elements combined into each result. */
+    readonly count: number;
+  },
+) => Tensor;
+
+export interface ReduceDeclaration extends ReduceSpec {
+  readonly name: string;
+  readonly dtype: ReduceDType;
+  /** What the gradient reads. */
+  readonly saves?: "nothing" | "input" | "both";
+  readonly grad?: ReduceGrad;
+  /** Without an identity: empty input is an error. */
+  readonly needsElements?: boolean;
+  /** Names of the nodes of the forms without and with a dim. */
+  readonly nodes?: readonly [string, string];
+}
+
+/** A reduction over all dims or some. */
+/* @__NO_SIDE_EFFECTS__ */
+export function reduce<T extends { readonly op: OpInfo }>(d: ReduceDeclaration): T {
+  const cap = d.name.charAt(0).toUpperCase() + d.name.slice(1);
+  const nodes = d.nodes ?? [`${cap}Backward0`, `${cap}Backward1`];
+  return custom<T>(
+    {
+      name: d.name,
+      params: ["* dtype:dtype?=null", "dim:ints?=null keepdim:bool=false * dtype:dtype?=null"],
+      kind: "reduce",
+    },
+    (self, v, which) => {
+      const keepdim = (v.keepdim as boolean | undefined) ?? false;
+      const dims = reducedDims(v.dim as number[] | null | undefined, self.dim());
+      const dtype = outDType(d, self.dtype, (v.dtype as DType | null) ?? null);
+      if (d.needsElements) checkElements(d.name, self, dims, v.dim != null);
+      const out = reduceRaw(self, d, dims, keepdim, dtype === bool ? self.dtype : dtype, dtype);
+      const grad = d.grad;
+      if (grad === undefined || !dtype.isFloatingPoint) return out;
+      const saves = d.saves ?? "nothing";
+      const shape = self.shape;
+      const count = dims.reduce((n, dim) => n * shape[dim]!, 1);
+      return differentiable(
+        which === 0 ? nodes[0] : nodes[1],
+        out,
+        [self],
+        [saves === "nothing" ? null : self, saves === "both" ? out : null],
+        ([g], [x, result]) => {
+          const kept = keepDims(g!, shape, dims, keepdim);
+          const outKept = result == null ? (null as never) : keepDims(result, shape, dims, keepdim);
+          return [grad(kept, { x: x!, out: outKept, shape, dims, count })];
+        },
+      );
+    },
+  );
+}
+
+function outDType(d: ReduceDeclaration, input: DType, given: DType | null): DType {
+  if (given !== null) return given;
+  switch (d.dtype) {
+    case "sum":
+      return input.category === "float" ? input : int64;
+    case "float":
+      check(
+        input.category === "float",
+        () =>
+          `${d.name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. ` +
+          `Got: ${input.scalarName}`,
+      );
+      return toFloat(input);
+    case "same":
+      return input;
+    case "bool":
+      return bool;
+  }
+}
+
+function checkElements(name: string, self: Tensor, dims: readonly number[], withDim: boolean): void {
+  if (dims.every((d) => self.shape[d]! > 0)) return;
+  if (!withDim) {
+    throw new RuntimeError(
+      `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,
+    );
+  }
+  const d = dims.find((dim) => self.shape[dim] === 0);
+  throw new IndexError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
+}

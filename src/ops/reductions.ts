@@ -1,0 +1,77 @@
+/** The reductions that are one kernel. */
+
+import { check } from "../core/errors.ts";
+import { list } from "../core/layout.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { div, load, loadBool } from "../ir/expr.ts";
+import type { Reduction } from "./call.ts";
+import { composite } from "./define.ts";
+import { reduce } from "./reduce.ts";
+import type { BySizes } from "./views.ts";
+
+/** The sum of all elements, or along dims; ints and bools sum to int64. */
+export const sum: Reduction = reduce({
+  name: "sum",
+  dtype: "sum",
+  combine: "sum",
+  grad: (g, { shape }) => g.expand(shape),
+});
+
+/** The mean of all elements, or along dims; floats only. */
+export const mean: Reduction = reduce({
+  name: "mean",
+  dtype: "float",
+  combine: "sum",
+  post: div(load(0), load(1)),
+  grad: (g, { shape, count }) => g.expand(shape).div(count),
+});
+
+/** Whether any element is not 0. */
+export const any: Reduction = reduce({ name: "any", dtype: "bool", combine: "or", pre: loadBool(0) });
+
+/** Whether no element is 0. */
+export const all: Reduction = reduce({ name: "all", dtype: "bool", combine: "and", pre: loadBool(0) });
+
+/** The largest element of each slice; the gradient is shared evenly among equals. */
+export const amax: Reduction = reduce({
+  name: "amax",
+  dtype: "same",
+  combine: "max",
+  needsElements: true,
+  saves: "both",
+  nodes: ["AmaxBackward0", "AmaxBackward0"],
+  grad: (g, { x, out, dims }) => shareAmong(g, x.eq(out), dims),
+});
+
+/** The smallest element of each slice; the gradient is shared evenly among equals. */
+export const amin: Reduction = reduce({
+  name: "amin",
+  dtype: "same",
+  combine: "min",
+  needsElements: true,
+  saves: "both",
+  nodes: ["AminBackward0", "AminBackward0"],
+  grad: (g, { x, out, dims }) => shareAmong(g, x.eq(out), dims),
+});
+
+/** Divides a gradient evenly among the chosen elements of each slice. */
+export function shareAmong(g: Tensor, chosen: Tensor, dims: readonly number[]): Tensor {
+  return g.div(chosen.sum(dims, true)).mul(chosen);
+}
+
+/** Sums the dims that broadcasting from `size` added or stretched. */
+export const sumToSize: BySizes = composite(
+  { name: "sumToSize", params: "...size:ints", isFunction: false },
+  (self, v) => {
+    const size = v.size as number[];
+    const lead = self.dim() - size.length;
+    check(
+      lead >= 0 && size.every((n, d) => n === 1 || n === self.shape[d + lead]),
+      () => `size {${list(size)}} is not expandable to size {${list(self.shape)}}.`,
+    );
+    const dims = self.shape.flatMap((n, d) => (d < lead || (size[d - lead] === 1 && n !== 1) ? [d] : []));
+    if (dims.length === 0) return self;
+    const kept = self.sum(dims, true);
+    return lead === 0 ? kept : kept.view(size);
+  },
+);

@@ -1,0 +1,2 @@
+/** Running sums, products and extrema along a dimension. */
+export {};

@@ -1,0 +1,2 @@
+/** Writing by index: scatter, indexCopy, indexFill, maskedScatter, take, put and their kin. */
+export {};

@@ -1,0 +1,2 @@
+/** Ordering: sort, argsort, topk, kthvalue, unique, searchsorted. */
+export {};

@@ -1,0 +1,2 @@
+/** Reductions made of others: variance, norms, logsumexp, medians, comparisons of whole tensors. */
+export {};

@@ -1,0 +1,37 @@
+/** What files need to know of tensors: the format stands on this, not on the Tensor class. */
+
+/** A tensor's parts as a file keeps them. */
+export interface Description {
+  /** Identical for tensors that share memory. */
+  readonly storage: object;
+  /** `float32` */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** In elements. */
+  readonly strides: readonly number[];
+  /** In elements. */
+  readonly offset: number;
+  readonly requiresGrad: boolean;
+  readonly isParameter: boolean;
+}
+
+/** Where a tensor to be made lies in its storage. */
+export type Placement = Pick<Description, "dtype" | "shape" | "strides" | "offset" | "requiresGrad">;
+
+/** The tensors of a library. Storages and tensors are opaque here. */
+export interface TensorAdapter {
+  /** The parts of a tensor; null for any other value. Throws for tensors that have no bytes. */
+  describe(value: object): Description | null;
+  isStorage(value: unknown): value is object;
+  /** Whether there are tensors of this dtype. */
+  hasDType(dtype: string): boolean;
+  /** The bytes as a view: to be used at once. Null where the storage's device has none. */
+  bytes(storage: object): Uint8Array | null;
+  /** A count that grows with every write to the storage. */
+  writes(storage: object): number;
+  /** A storage of this size on `device`; throws for a device that is not there. */
+  makeStorage(nbytes: number, device: string): object;
+  /** A tensor over the storage, in whose bounds the layout lies. */
+  makeTensor(storage: object, placement: Placement): object;
+  makeParameter(tensor: object, requiresGrad: boolean): object;
+}

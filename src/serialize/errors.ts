@@ -1,0 +1,28 @@
+/** What reading and writing files throws, under Python's names. */
+
+/** A file that is no checkpoint, is damaged, or asks for something that is never run. */
+export class UnpicklingError extends Error {
+  override name = "UnpicklingError";
+}
+
+/** A value that has no place in a file. */
+export class PicklingError extends Error {
+  override name = "PicklingError";
+}
+
+/** Bytes that end where more must come. */
+export class EOFError extends Error {
+  override name = "EOFError";
+}
+
+/** A path that leads nowhere. */
+export class FileNotFoundError extends Error {
+  override name = "FileNotFoundError";
+  readonly code = "ENOENT";
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`[Errno 2] No such file or directory: '${path}'`);
+    this.path = path;
+  }
+}

@@ -1,0 +1,56 @@
+/** The library's own tensors, as files see them. */
+import { device } from "../core/device.ts";
+import { dtypes } from "../core/dtype.ts";
+import { check } from "../core/errors.ts";
+import { Layout } from "../core/layout.ts";
+import { Storage } from "../core/storage.ts";
+import { isTensor, type Tensor, wrap } from "../core/tensor.ts";
+import { isParameter, Parameter } from "../nn/parameter.ts";
+import type { Description, Placement, TensorAdapter } from "./adapter.ts";
+
+const own = (storage: object): Storage => {
+  if (!(storage instanceof Storage)) throw new TypeError("expected a torch.Storage");
+  return storage;
+};
+
+function describe(value: object): Description | null {
+  if (!isTensor(value)) return null;
+  const { storage, layout, dtype } = value.impl;
+  check(storage.device.type === "cpu", () => `save(): a tensor on the ${storage.device} device; save x.cpu() instead`);
+  return {
+    storage,
+    dtype: dtype.name,
+    shape: layout.shape,
+    strides: layout.strides,
+    offset: layout.offset,
+    requiresGrad: value.requiresGrad,
+    isParameter: isParameter(value),
+  };
+}
+
+function makeTensor(storage: object, at: Placement): Tensor {
+  const dtype = Object.values(dtypes).find((d) => d.name === at.dtype);
+  check(dtype !== undefined, () => `there is no dtype ${at.dtype}`);
+  const tensor = wrap(own(storage), new Layout(at.shape, at.strides, at.offset), dtype);
+  if (at.requiresGrad) tensor.requiresGrad_();
+  return tensor;
+}
+
+/** The adapter that `torch.save` and `torch.load` use. */
+export const tensors: TensorAdapter = {
+  describe,
+  isStorage: (value) => value instanceof Storage,
+  hasDType: (dtype) => Object.hasOwn(dtypes, dtype),
+  bytes: (storage) => (own(storage).device.type === "cpu" ? own(storage).bytes() : null),
+  writes: (storage) => own(storage).writes,
+  makeStorage(nbytes, name) {
+    const storage = new Storage(device(name), nbytes);
+    storage.escaped = true;
+    return storage;
+  },
+  makeTensor,
+  makeParameter(tensor, requiresGrad) {
+    check(isTensor(tensor), () => "expected a tensor");
+    return new Parameter(tensor, requiresGrad);
+  },
+};
