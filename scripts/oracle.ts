@@ -17,7 +17,7 @@ const index = readIndex();
 const unknown = wanted.filter((op) => !index.some((entry) => entry.op === op));
 if (unknown.length > 0) {
   console.error(`no such operator in the samples: ${unknown.join(", ")}`);
-  process.exitCode = 2;
+  process.exit(2);
 }
 
 const entries = wanted.length === 0 ? index : index.filter(({ op }) => wanted.includes(op));

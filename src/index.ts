@@ -19,6 +19,7 @@ export { Size } from "./core/layout.ts";
 export { setPrintoptions } from "./core/print.ts";
 export { getDefaultDtype, setDefaultDtype } from "./core/scalar.ts";
 export { isTensor, Tensor } from "./core/tensor.ts";
+export * as nn from "./nn/index.ts";
 export * as warnings from "./core/warnings.ts";
 export * from "./dtypes.ts";
 export { channelsLast, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";

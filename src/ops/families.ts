@@ -9,5 +9,6 @@ export * from "./ranges.ts";
 export * from "./scan.ts";
 export * from "./scatter.ts";
 export * from "./shape.ts";
+export * from "./softmax.ts";
 export * from "./sort.ts";
 export * from "./statistics.ts";

@@ -140,8 +140,9 @@ export class Loader implements PickleHost, TensorBuilder {
     const numel = at.shape.reduce((product, size) => product * size, 1);
     const last = at.shape.reduce((sum, size, i) => sum + (size - 1) * at.strides[i]!, at.offset);
     const end = numel === 0 ? at.offset : last + 1;
+    this.#check(Number.isSafeInteger(numel), () => `a tensor of size [${at.shape}] has too many elements`);
     this.#check(
-      Number.isSafeInteger(numel) && end <= elements,
+      end <= elements,
       () =>
         `a tensor of size [${at.shape}], stride [${at.strides}] and offset ${at.offset} needs ${end} elements, but ` +
         `its storage has ${elements}`,

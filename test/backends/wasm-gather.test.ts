@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { gather } from "../../src/backends/wasm/gather.ts";
 import { scatter } from "../../src/backends/wasm/scatter.ts";
 import type { DTypeName } from "../../src/core/dtype.ts";
@@ -200,3 +202,74 @@ test.each(["float32", "float64", "int32", "float16", "uint8"] as DTypeName[])(
     expect(take(heap, dtype, [4, length], target)).toEqual(expected);
   },
 );
+
+const shapes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 0, maxLength: 4 });
+const modes = fc.constantFrom<Mode | "gather">("gather", "set", "add", "mul", "min", "max");
+const dtypeArbitrary = fc.constantFrom<DTypeName>("uint8", "int16", "int64", "float16", "float32", "float64");
+
+/** Strides of a tensor whose dims lie in any order in memory, or broadcast where `broadcast` says. */
+function shuffled(shape: readonly number[], order: readonly number[], broadcast = 0): number[] {
+  const dims = shape.map((_, dim) => dim).sort((a, b) => order[a]! - order[b]!);
+  const strides = new Array<number>(shape.length).fill(0);
+  let step = 1;
+  for (const dim of dims) {
+    if ((broadcast >> dim) & 1) continue;
+    strides[dim] = step;
+    step *= shape[dim]!;
+  }
+  return strides;
+}
+
+test("any shape, layout and mode: as the reference", () => {
+  const reference = referenceCompiler(heap);
+  const order = fc.array(fc.nat(), { minLength: 4, maxLength: 4 });
+  fc.assert(
+    fc.property(
+      fc.record({ shape: shapes, mode: modes, dtype: dtypeArbitrary, a: order, b: order, broadcast: fc.nat(15) }),
+      fc.infiniteStream(fc.nat(1000)),
+      ({ shape, mode, dtype, a, b, broadcast }, stream) => {
+        const next = (below: number): number => stream.next().value % below;
+        const fill = (count: number): number[] => range(count).map(() => next(7));
+        const indices = [7, 3].map((size, k) =>
+          place(
+            heap,
+            "int64",
+            shape,
+            range(625).map(() => next(2 * size) - size),
+            shuffled(shape, a, broadcast >> k),
+          ),
+        );
+        if (next(6) === 0) heap.i64[indices[next(2)]!.address / 8] = BigInt(next(2) === 0 ? 7 : -8);
+        // The chosen side: [7, 3] blocks of its own position in the walk, laid out apart.
+        const walked = place(heap, dtype, shape, fill(625), shuffled(shape, b));
+        const table = fill(21 * 625);
+        const chosenStrides = shuffled(shape, a, broadcast >> 1).map((stride) => stride * 21);
+        const space = { sizes: [7, 3], strides: [3, 1] };
+        const outcomes = [true, false].map((wasm) => {
+          const chosen = { ...place(heap, dtype, [21 * 625], table), strides: chosenStrides };
+          const copy = place(heap, dtype, shape, take(heap, dtype, shape, walked), walked.strides);
+          const result =
+            mode === "gather"
+              ? (wasm
+                  ? gather({ skeleton: "gather", dtype, indices: 2 }, ctx)
+                  : reference.compile({ skeleton: "gather", dtype, indices: 2 }))(shape, copy, chosen, indices, space)
+              : (wasm
+                  ? scatter({ skeleton: "scatter", mode, dtype, indices: 2 }, ctx)
+                  : reference.compile({ skeleton: "scatter", mode, dtype, indices: 2 }))(
+                  shape,
+                  chosen,
+                  copy,
+                  indices,
+                  space,
+                );
+          const seen = [take(heap, dtype, shape, copy), take(heap, dtype, [21 * 625], { ...chosen, strides: [1] })];
+          heap.free(chosen.address);
+          heap.free(copy.address);
+          return { result, seen };
+        });
+        expect(outcomes[0]).toEqual(outcomes[1]);
+      },
+    ),
+    { numRuns: 80 },
+  );
+});

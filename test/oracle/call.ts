@@ -25,6 +25,13 @@ export function methodName(path: string): string {
   return camelCase(path.slice(path.lastIndexOf(".") + 1));
 }
 
+/** What a sample of the operator calls, in PyTorch's spelling. */
+export function calledBy({ path, equivalent, kind }: OpEntry): string {
+  const subscript = subscripts[methodName(path)];
+  if (subscript !== undefined) return `Tensor.${subscript}`;
+  return kind === "operator" && equivalent !== undefined ? equivalent.expr : path;
+}
+
 /** Whether the face has what the operator's path names. */
 export function exists(entry: OpEntry): boolean {
   const { kind, path } = entry;

@@ -77,7 +77,7 @@ export function markdown(results: readonly OpResult[]): string {
   const rows = results.map((result) => {
     const state = result.missing ? "missing" : `${result.passed.length} / ${result.total - skippedCount(result)}`;
     const notes = [reasons(result), result.soft.length > 0 ? `at a discontinuity: ${result.soft.length}` : ""];
-    return `| \`${result.path}\` | \`${ourName(result.path)}\` | ${state} | ${notes.filter(Boolean).join("; ")} |`;
+    return `| \`${result.path}\` | \`${ourSpelling(result.called)}\` | ${state} | ${notes.filter(Boolean).join("; ")} |`;
   });
   return [
     "# Operators",
@@ -98,11 +98,6 @@ function skippedCount({ skipped }: OpResult): number {
   return [...skipped.values()].reduce((sum, count) => sum + count, 0);
 }
 
-function ourName(path: string): string {
-  return path
-    .split(".")
-    .map(camelCase)
-    .join(".")
-    .replace("Tensor.__getitem__", "Tensor.at")
-    .replace("Tensor.__setitem__", "Tensor.setAt");
+function ourSpelling(called: string): string {
+  return called.replace(/\w+/g, camelCase);
 }

@@ -1,5 +1,5 @@
 /** Replays the samples of an operator and counts what agrees. */
-import { exists, type Form, formsOf, type Made, make, methodName, positional } from "./call.ts";
+import { calledBy, exists, type Form, formsOf, type Made, make, methodName, positional } from "./call.ts";
 import { type Context, compare, type Mismatch } from "./compare.ts";
 import { Decoder, hasComplex, hasIntegralFloat } from "./decode.ts";
 import { call, callMethod, lookup, property, type Tensor } from "./face.ts";
@@ -20,6 +20,8 @@ export interface Failure {
 export interface OpResult {
   readonly op: string;
   readonly path: string;
+  /** What was called, in PyTorch's spelling: the path, or what stands for a Python operator. */
+  readonly called: string;
   readonly missing: boolean;
   readonly total: number;
   readonly passed: readonly string[];
@@ -52,7 +54,8 @@ export function runOp(entry: OpEntry): OpResult {
   }
   const { passed, soft, failures, skipped } = tally;
   const milliseconds = performance.now() - started;
-  return { op: entry.op, path: entry.path, missing, total, passed, soft, failures, skipped, milliseconds };
+  const called = calledBy(entry);
+  return { op: entry.op, path: entry.path, called, missing, total, passed, soft, failures, skipped, milliseconds };
 }
 
 class Tally {

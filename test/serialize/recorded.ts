@@ -49,7 +49,7 @@ export const bytesOf = (file: string): Uint8Array => new Uint8Array(readFileSync
 
 const toNumber = (value: number | string, dtype: string): number | bigint => {
   if (dtype === "int64") return BigInt(value);
-  return dtype === "float64" || dtype === "complex128" ? Number(value) : Math.fround(Number(value));
+  return /^(b?float(16|32)|complex64)$/.test(dtype) ? Math.fround(Number(value)) : Number(value);
 };
 
 /** Compares a loaded value with the record; `storages` maps loaded storages to recorded numbers. */
@@ -62,7 +62,10 @@ export class Comparison {
   }
 
   expectEqual(value: unknown, recorded: Recorded, path = "obj"): void {
-    if (Array.isArray(recorded)) return this.#list(value, recorded, path);
+    if (Array.isArray(recorded)) {
+      this.#list(value, recorded, path);
+      return;
+    }
     if (typeof recorded !== "object" || recorded === null) {
       expect(value, path).toBe(recorded);
       return;

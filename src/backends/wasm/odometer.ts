@@ -1,4 +1,5 @@
 /** Loops over outer dimensions: sizes and strides come from a table in memory, so that no code depends on a shape. */
+import { type Heap, SCRATCH_BYTES, SCRATCH_TABLES } from "../../core/heap.ts";
 import type { Dims } from "../../ir/collapse.ts";
 import type { FuncBuilder, Local } from "./module.ts";
 
@@ -7,13 +8,29 @@ const WORD = 4;
 /** Words of one dim: size, counter, and per operand the step and what it takes back at the end of the dim. */
 const dimWords = (operands: number): number => 2 + 2 * operands;
 
-/** Bytes of the table of `rank` dims. */
-export function tableBytes(rank: number, operands: number): number {
-  return rank * dimWords(operands) * WORD;
+/** Dims to loop over, and the itemsizes of the operands that their strides belong to. */
+export interface Loop {
+  readonly dims: Dims;
+  readonly itemsizes: readonly number[];
 }
 
-/** Writes the table of `dims`, innermost dim first, at word `at` of the memory; `itemsizes` per operand. */
-export function writeTable(memory: Int32Array, at: number, dims: Dims, itemsizes: readonly number[]): void {
+/** Writes a kernel's words, then the tables of its loops, into the heap's scratch area, and returns where. */
+export function writeScratch(heap: Heap, head: readonly number[], loops: readonly Loop[]): number {
+  let words = head.length;
+  for (const { dims, itemsizes } of loops) words += dims.shape.length * dimWords(itemsizes.length);
+  if (words * WORD > SCRATCH_BYTES - SCRATCH_TABLES) {
+    throw new Error(`wasm: the strides of ${loops.map(({ dims }) => dims.shape.length).join(" + ")} dims do not fit`);
+  }
+  const table = heap.scratch + SCRATCH_TABLES;
+  const memory = heap.i32;
+  let at = table / WORD;
+  for (let k = 0; k < head.length; k++) memory[at++] = head[k]!; // `set` is slow for short arrays
+  for (const { dims, itemsizes } of loops) at = writeTable(memory, at, dims, itemsizes);
+  return table;
+}
+
+/** Writes the table of `dims`, innermost dim first, from word `at` of the memory; returns the word after it. */
+function writeTable(memory: Int32Array, at: number, dims: Dims, itemsizes: readonly number[]): number {
   const { shape, strides } = dims;
   let word = at;
   for (let dim = shape.length - 1; dim >= 0; dim--) {
@@ -26,6 +43,25 @@ export function writeTable(memory: Int32Array, at: number, dims: Dims, itemsizes
       memory[word++] = step * (size - 1);
     }
   }
+  return word;
+}
+
+/** Reads words of a table into variables, from `first` on. */
+export function readWords(f: FuncBuilder, table: Local, first: number, count: number): Local[] {
+  return Array.from({ length: count }, (_, k) => {
+    const word = f.local("i32");
+    f.get(table).load("i32.load", WORD * (first + k)).set(word);
+    return word;
+  });
+}
+
+/** A new variable that points behind `words` words of the table and `rank` dims of `operands` operands. */
+export function skipDims(f: FuncBuilder, table: Local, words: number, rank: Local | null, operands: number): Local {
+  const at = f.local("i32");
+  f.get(table).i32(WORD * words).op("i32.add");
+  if (rank !== null) f.get(rank).i32(WORD * dimWords(operands)).op("i32.mul").op("i32.add");
+  f.set(at);
+  return at;
 }
 
 /**

@@ -1,17 +1,16 @@
 /** Pointwise kernels: rows of whole vectors and single elements, and a loop over rows for any layout. */
 import { type DTypeName, dtypes } from "../../core/dtype.ts";
-import { SCRATCH_BYTES, SCRATCH_TABLES } from "../../core/heap.ts";
 import { collapse, type Dims, orderByStride, permuteDims } from "../../ir/collapse.ts";
 import type { Expr } from "../../ir/expr.ts";
 import { fold } from "../../ir/fold.ts";
 import type { Operand, OperandClass, PointwiseKernel, PointwiseRun } from "../../ir/kernel.ts";
-import { advance, loadBytes, storeBytes, type Walk } from "./access.ts";
+import { advance, storeBytes, type Walk } from "./access.ts";
 import type { WasmContext } from "./context.ts";
-import { decode, decodeMask, encode, encodeMask, type Vectors } from "./convert.ts";
-import { asLane, asMask, emitExpr, type Input } from "./emit.ts";
+import { emitExpr } from "./emit.ts";
+import { InputReader, outputBytes } from "./inputs.ts";
 import { Formula, laneInfo } from "./lanes.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
-import { emitOdometer, tableBytes, writeTable } from "./odometer.ts";
+import { emitOdometer, readWords, writeScratch } from "./odometer.ts";
 import type { ValueType } from "./opcodes.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
@@ -52,7 +51,7 @@ export function pointwise(kernel: PointwiseKernel, context: WasmContext): Pointw
       dense(classes)(n, addresses[0]!, ...addresses.slice(1), ...steps);
       return;
     }
-    const table = writeGrid(context, [n, ...addresses, ...steps], outerDims(dims), itemsizes);
+    const table = writeScratch(context.heap, [n, ...addresses, ...steps], [{ dims: outerDims(dims), itemsizes }]);
     grid(classes)(table, rank - 1);
   };
   return { dense, strided };
@@ -82,19 +81,6 @@ function outerDims({ shape, strides }: Dims): Dims {
   return { shape: shape.slice(0, -1), strides: strides.map((list) => list.slice(0, -1)) };
 }
 
-/** Writes what a grid reads, its row's arguments and then the dims, and returns where. */
-function writeGrid({ heap }: WasmContext, row: readonly number[], dims: Dims, itemsizes: readonly number[]): number {
-  const table = heap.scratch + SCRATCH_TABLES;
-  const bytes = row.length * 4 + tableBytes(dims.shape.length, itemsizes.length);
-  if (bytes > SCRATCH_BYTES - SCRATCH_TABLES) {
-    throw new Error(`wasm: a kernel of ${itemsizes.length} operands cannot loop over ${dims.shape.length} dimensions`);
-  }
-  const memory = heap.i32;
-  memory.set(row, table / 4);
-  writeTable(memory, table / 4 + row.length, dims, itemsizes);
-  return table;
-}
-
 function compileRow(kernel: PointwiseKernel, context: WasmContext, classes: string): Row {
   const module = new ModuleBuilder(context.heap.shared);
   rowFunction(module, "row", kernel, classes);
@@ -105,13 +91,7 @@ function compileGrid(kernel: PointwiseKernel, context: WasmContext, classes: str
   const module = new ModuleBuilder(context.heap.shared);
   const row = rowFunction(module, null, kernel, classes);
   module.func("grid", ["i32", "i32"], [], (f, table, rank) => {
-    const args = row.takes.map((type, k) => {
-      const arg = f.local(type);
-      f.get(table)
-        .load("i32.load", 4 * k)
-        .set(arg);
-      return arg;
-    });
+    const args = readWords(f, table, 0, row.takes.length);
     f.add(table, 4 * args.length);
     emitOdometer(f, table, rank, args.slice(1, 1 + classes.length), () => {
       for (const arg of args) f.get(arg);
@@ -146,7 +126,7 @@ function emitRow(f: FuncBuilder, kernel: PointwiseKernel, n: Local, walks: reado
   const step = (count: number, ahead: number): void => {
     const v = new Formula(f, kernel.lane, count);
     const reader = new InputReader(v, walks.slice(1), ahead, fixed);
-    const bytes = emitOutput(v, kernel.expr, kernel.output, reader.input);
+    const bytes = outputBytes(v, emitExpr(v, kernel.expr, reader.input), kernel.output);
     storeBytes(f, walks[0]!, bytes, count, ahead);
   };
   const loop = (count: number, times: number): void => {
@@ -187,58 +167,3 @@ function isLight(expr: Expr): boolean {
   return size <= 4 && !heavy.has(expr.op);
 }
 
-/** Emits an expression as the bytes that its output stores. */
-export function emitOutput(v: Formula, expr: Expr, output: DTypeName, input: Input): Vectors {
-  const value = emitExpr(v, expr, input);
-  return output === "bool" ? encodeMask(v, asMask(v, value)) : encode(v, output, asLane(v, value));
-}
-
-/** Reads the inputs of one step: each element's bytes once, each interpretation once. */
-export class InputReader {
-  readonly #v: Formula;
-  readonly #walks: readonly Walk[];
-  readonly #ahead: number;
-  readonly #fixed: InputReader | null;
-  readonly #bytes = new Map<number, Vectors>();
-  readonly #values = new Map<string, Local>();
-
-  constructor(v: Formula, walks: readonly Walk[], ahead = 0, fixed: InputReader | null = null) {
-    this.#v = v;
-    this.#walks = walks;
-    this.#ahead = ahead;
-    this.#fixed = fixed;
-  }
-
-  /** Reads the inputs that do not move, before the loop. */
-  readFixed(expr: Expr): void {
-    const read = (node: { readonly index: number; readonly as: "lane" | "bool" }): void => {
-      if (this.#walks[node.index]?.walk === "b") this.input(node.index, node.as);
-    };
-    const nothing = (): void => {};
-    const target = { const: nothing, unary: nothing, binary: nothing, compare: nothing, select: nothing };
-    fold<void>(expr, { ...target, cast: nothing, call: nothing, load: read });
-  }
-
-  readonly input: Input = (index, as) => {
-    const walk = this.#walks[index];
-    if (walk === undefined) throw new Error(`wasm: the expression reads input ${index} of ${this.#walks.length}`);
-    if (walk.walk === "b" && this.#fixed !== null) return this.#fixed.input(index, as);
-    const key = `${index} ${as}`;
-    let value = this.#values.get(key);
-    if (value === undefined) {
-      const bytes = this.#read(index, walk);
-      value = as === "bool" ? decodeMask(this.#v, walk.dtype, bytes) : decode(this.#v, walk.dtype, bytes);
-      this.#values.set(key, value);
-    }
-    return value;
-  };
-
-  #read(index: number, walk: Walk): Vectors {
-    let bytes = this.#bytes.get(index);
-    if (bytes === undefined) {
-      bytes = loadBytes(this.#v.f, walk, this.#v.active, this.#ahead);
-      this.#bytes.set(index, bytes);
-    }
-    return bytes;
-  }
-}

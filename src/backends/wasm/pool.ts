@@ -22,7 +22,8 @@ import { copyOf, withTable } from "./walk.ts";
 type PoolFunction = (table: number, divisor: number) => void;
 
 /** Compiles a pooling. */
-export function pool(kernel: PoolKernel, { heap, instantiate }: WasmContext): PoolRun {
+export function pool(kernel: PoolKernel, ctx: WasmContext): PoolRun {
+  const { heap } = ctx;
   const { mode } = kernel;
   if (kernel.dtype === "bool") throw new NotImplementedError(`"${mode} pooling" not implemented for 'Bool'`);
   const module = new ModuleBuilder(heap.shared);
@@ -33,7 +34,7 @@ export function pool(kernel: PoolKernel, { heap, instantiate }: WasmContext): Po
     else if (mode === "avg") emitAverage(f, item, p, divisor);
     else emitAverageBackward(f, item, p, divisor);
   });
-  const run = exported<PoolFunction>(instantiate(module.finish()), "run");
+  const run = exported<PoolFunction>(ctx.instantiate(module.finish()), "run");
   return (planes, geometry, out, input, indices, divisor, countPadding) => {
     const size = planeSize(geometry);
     const nothing = mode === "avgBackward" ? size === 0 : geometry.output.includes(0);

@@ -53,7 +53,8 @@ function readWindow(f: FuncBuilder, table: Local): WindowLocals {
   return { planes, dims, image, planeStep, steps: [a, b, c], columns, sums };
 }
 
-function im2col(kernel: WindowKernel, { heap, instantiate }: WasmContext): WindowRun {
+function im2col(kernel: WindowKernel, ctx: WasmContext): WindowRun {
+  const { heap } = ctx;
   const module = new ModuleBuilder(heap.shared);
   const item = bits(module, kernel.dtype);
   const copy = copyBytes(module);
@@ -64,7 +65,7 @@ function im2col(kernel: WindowKernel, { heap, instantiate }: WasmContext): Windo
       row: (row) => emitRowToColumns(f, item, copy, w, row),
     });
   });
-  const run = exported<TableFunction>(instantiate(module.finish()), "run");
+  const run = exported<TableFunction>(ctx.instantiate(module.finish()), "run");
   return (planes, geometry, image, columns) => {
     if (planes === 0 || geometry.output.includes(0)) return;
     withTable(heap, windowWords(planes, geometry, image, item.bytes, columns, 0), run);
@@ -191,7 +192,8 @@ function emitRowToColumns(f: FuncBuilder, item: Element, copy: Func, w: WindowLo
   emitZeros(f, item, w.columns, rest);
 }
 
-function col2im(kernel: WindowKernel, { heap, instantiate }: WasmContext): WindowRun {
+function col2im(kernel: WindowKernel, ctx: WasmContext): WindowRun {
+  const { heap } = ctx;
   if (kernel.dtype === "bool") throw new NotImplementedError(`"col2im" not implemented for 'Bool'`);
   const module = new ModuleBuilder(heap.shared);
   const item = element(module, kernel.dtype);
@@ -208,7 +210,7 @@ function col2im(kernel: WindowKernel, { heap, instantiate }: WasmContext): Windo
       after: () => emitImage(f, item, w),
     });
   });
-  const run = exported<TableFunction>(instantiate(module.finish()), "run");
+  const run = exported<TableFunction>(ctx.instantiate(module.finish()), "run");
   return (planes, geometry, image, columns) => {
     const size = planeSize(geometry);
     if (planes === 0 || size === 0) return;

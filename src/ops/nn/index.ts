@@ -7,4 +7,4 @@ export * from "./linear.ts";
 export * from "./loss.ts";
 export * from "./normalize.ts";
 export * from "./pool.ts";
-export * from "./softmax.ts";
+export { logSoftmax, softmax } from "../softmax.ts";
