@@ -136,9 +136,10 @@ const edgeNr = (t: Tensor): number => (t.impl.meta?.gradFn ? t.impl.meta.outputN
 export class SavedTensor {
   #tensor: Tensor | null;
   readonly #version: number;
-  readonly #output: boolean;
+  /** Which output of which node it was, for the message. */
+  readonly #origin: string;
 
-  constructor(tensor: Tensor, output = false) {
+  constructor(tensor: Tensor, producer: string | null = null) {
     if (tensor.impl.inference && !mode.inference) {
       throw new RuntimeError(
         "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and use it in autograd.",
@@ -146,7 +147,9 @@ export class SavedTensor {
     }
     this.#tensor = tensor;
     this.#version = tensor._version;
-    this.#output = output;
+    const meta = tensor.impl.meta;
+    const fn = producer ?? meta?.gradFn?.name;
+    this.#origin = fn === undefined ? "" : `, which is output ${meta?.outputNr ?? 0} of ${fn},`;
   }
 
   /** The tensor; throws PyTorch's errors where it was freed or written to since. */
@@ -162,11 +165,9 @@ export class SavedTensor {
   }
 
   #staleMessage(t: Tensor): string {
-    const meta = t.impl.meta;
-    const from = meta?.gradFn != null ? `, which is output ${meta.outputNr} of ${meta.gradFn.name},` : "";
     return (
       "one of the variables needed for gradient computation has been modified by an inplace operation: " +
-      `[${legacyTypeName(t)} ${list(t.impl.layout.shape)}]${from} is at version ${t._version}; expected version ` +
+      `[${legacyTypeName(t)} ${list(t.impl.layout.shape)}]${this.#origin} is at version ${t._version}; expected version ` +
       `${this.#version} instead. Hint: enable anomaly detection to find the operation that failed to compute its ` +
       `gradient, with torch.autograd.set_detect_anomaly(True).`
     );
@@ -189,12 +190,21 @@ export type Formula = (grads: Tensor[], saved: Tensor[], needs: readonly boolean
 export class FormulaNode extends Node {
   readonly #saved: Saved;
   readonly #formula: Formula;
+  /** Whether the formula reads values of forward, so that it cannot run once they are given up. */
+  readonly #keeps: boolean;
   #released = false;
 
-  constructor(name: string, inputs: readonly (Tensor | null)[], saved: Saved, formula: Formula) {
+  constructor(
+    name: string,
+    inputs: readonly (Tensor | null)[],
+    saved: Saved,
+    formula: Formula,
+    keeps: boolean = saved.some((s) => s !== null),
+  ) {
     super(name, inputs);
     this.#saved = saved;
     this.#formula = formula;
+    this.#keeps = keeps;
   }
 
   override backward(grads: Grads, needs: readonly boolean[]): Grads {
@@ -205,7 +215,7 @@ export class FormulaNode extends Node {
   }
 
   override release(): void {
-    if (this.#saved.length === 0) return;
+    if (!this.#keeps) return;
     this.#released = true;
     for (const s of this.#saved) s?.release();
   }

@@ -117,13 +117,6 @@ export class Blocks {
     return size;
   }
 
-  /** The number of blocks, free and used, in order of address: 1 when everything is free. */
-  get count(): number {
-    let count = 0;
-    for (let block = this.#last; block !== 0; block = this.#records[block + PREVIOUS]!) count++;
-    return count;
-  }
-
   #find(units: number): number {
     const above = classAbove(units);
     let row = above >> SPLIT_BITS;

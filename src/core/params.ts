@@ -139,9 +139,10 @@ export function isOptions(value: unknown): value is Record<string, unknown> {
 /** Parses the arguments after `self`; throws a TypeError that names the operator and the parameter. */
 export function parse(op: string, sig: Signature, args: readonly unknown[]): Values {
   let count = args.length;
+  while (count > 0 && args[count - 1] === undefined) count--;
   let options: Record<string, unknown> | null = null;
   const last = args[count - 1];
-  if (count > 0 && isOptions(last) && sig.params[count - 1]?.kind !== "object") {
+  if (count > 0 && isOptions(last) && !takesObject(sig, count - 1)) {
     options = last;
     count--;
   }
@@ -153,10 +154,12 @@ export function parse(op: string, sig: Signature, args: readonly unknown[]): Val
   }
   const variadic = sig.params[sig.positional - 1]?.variadic;
   if (count > sig.positional && !variadic) {
-    throw new TypeError(`${op}() takes ${sig.positional} positional arguments but ${count} were given`);
+    throw new TypeError(`${op}() takes ${sig.positional} positional argument${sig.positional === 1 ? "" : "s"} but ${count} ${count === 1 ? "was" : "were"} given`);
   }
   return values;
 }
+
+const takesObject = (sig: Signature, i: number): boolean => i < sig.positional && sig.params[i]!.kind === "object";
 
 function argument(
   op: string,

@@ -45,3 +45,13 @@ export function permuteDims({ shape, strides }: Dims, order: readonly number[]):
   const pick = (list: readonly number[]): number[] => order.map((dim) => list[dim]!);
   return { shape: pick(shape), strides: strides.map(pick) };
 }
+
+/** The last dim, its size and strides, and the dims before it. No dims at all are one element, walked densely. */
+export function popDim({ shape, strides }: Dims): {
+  readonly size: number;
+  readonly last: readonly number[];
+  readonly rest: Dims;
+} {
+  const rest = { shape: shape.slice(0, -1), strides: strides.map((list) => list.slice(0, -1)) };
+  return { size: shape.at(-1) ?? 1, last: strides.map((list) => list.at(-1) ?? 1), rest };
+}

@@ -228,7 +228,11 @@ export interface Compiler {
 }
 
 /** The text of a kernel, which is its cache key. */
-export const kernelKey = (kernel: Kernel): string => JSON.stringify(kernel);
+export const kernelKey = (kernel: Kernel): string => JSON.stringify(kernel, exactNumbers);
+
+/** JSON has no NaN, infinities or -0, and two kernels that differ in them must not share a runner. */
+const exactNumbers = (_: string, value: unknown): unknown =>
+  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? { number: Object.is(value, -0) ? "-0" : String(value) } : value;
 
 /** The dtype that a lane stores as. */
 export const laneDType: Readonly<Record<Lane, DTypeName>> = {

@@ -398,7 +398,7 @@ export function differentiable<R extends Tensor | readonly Tensor[]>(
   if (!recording(inputs)) return outputs;
   const outs: readonly Tensor[] = isTensor(outputs) ? [outputs] : (outputs as readonly Tensor[]);
   const made = new Set(outs);
-  const kept = saved.map((t) => (t === null ? null : new SavedTensor(t, made.has(t))));
+  const kept = saved.map((t) => (t === null ? null : new SavedTensor(t, made.has(t) ? name : null)));
   const node = new FormulaNode(name, inputs, kept, formula);
   attach(
     node,

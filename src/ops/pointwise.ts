@@ -223,6 +223,7 @@ export class Pointwise {
     });
     saved.push(null);
     const outAt = 1 + this.arity;
+    const name = this.nodeName;
     const scalars = inputs.map((x) => (isTensor(x) ? null : x));
     const zero = inputs.map((x) => (isTensor(x) ? x.impl.layout.shape : null));
     const node = new FormulaNode(
@@ -236,11 +237,12 @@ export class Pointwise {
           const operands = d.reads.map((j): Operand => (j === 0 ? g! : (values[j - 1] ?? scalars[j - 1]!)));
           return d.kernel.apply(operands);
         }),
+      needed.size > 1 || (needed.size === 1 && !needed.has(0)),
     );
     return {
       node,
       finish(out) {
-        if (needed.has(outAt)) saved[saved.length - 1] = new SavedTensor(out, true);
+        if (needed.has(outAt)) saved[saved.length - 1] = new SavedTensor(out, name);
       },
     };
   }

@@ -1,5 +1,6 @@
 /** PyTorch's two file formats as they lie in a file: the zip archive, and the older stream of pickles. */
 import { check } from "../core/errors.ts";
+import { repr } from "../core/repr.ts";
 import type { TensorAdapter } from "./adapter.ts";
 import { EOFError, UnpicklingError } from "./errors.ts";
 import { Loader, type LoadOptions, type StorageBytes } from "./load.ts";
@@ -124,7 +125,7 @@ function readLegacy(source: Source, adapter: TensorAdapter, options: LoadOptions
   const protocol = next();
   check(
     protocol === legacyProtocol,
-    () => `${source.name}: Invalid protocol version: ${String(protocol)}`,
+    () => `${source.name}: Invalid protocol version: ${repr(protocol)}`,
     UnpicklingError,
   );
   const system = next() as { little_endian?: unknown } | null;
@@ -132,11 +133,14 @@ function readLegacy(source: Source, adapter: TensorAdapter, options: LoadOptions
   const value = next();
   const keys = next();
   check(
-    Array.isArray(keys) && keys.length === new Set(keys).size && waiting.size <= keys.length,
+    Array.isArray(keys) &&
+      keys.every((key): key is string => typeof key === "string") &&
+      keys.length === new Set(keys).size &&
+      waiting.size <= keys.length,
     () => `${source.name}: the list of storages is wrong`,
     UnpicklingError,
   );
-  for (const key of keys) position = fillLegacy(source, bytes, position, waiting.get(String(key)), key);
+  for (const key of keys) position = fillLegacy(source, bytes, position, waiting.get(key), key);
   return value;
 }
 
@@ -145,9 +149,9 @@ function fillLegacy(
   bytes: Uint8Array,
   position: number,
   slot: { type: StorageType; nbytes: number; target: () => Uint8Array } | undefined,
-  key: unknown,
+  key: string,
 ): number {
-  const what = `${source.name}, storage ${String(key)} at offset ${position}`;
+  const what = `${source.name}, storage ${key} at offset ${position}`;
   check(slot !== undefined, () => `${what}: no tensor uses it`, UnpicklingError);
   check(position + 8 <= bytes.length, () => `${what}: the file ends here`);
   const elements = new DataView(bytes.buffer, bytes.byteOffset + position, 8).getBigUint64(0, true);

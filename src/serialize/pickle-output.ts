@@ -80,16 +80,11 @@ export class PickleOutput {
     else if (number >= -(2 ** 31) && number < 2 ** 31) {
       this.bytes(op.BININT);
       this.u32(number >>> 0);
-    } else this.longInt(bytesFromInt(value));
-  }
-
-  longInt(bytes: Uint8Array): void {
-    if (bytes.length < 256) this.bytes(op.LONG1, bytes.length);
-    else {
-      this.bytes(op.LONG4);
-      this.u32(bytes.length);
+    } else {
+      const bytes = bytesFromInt(value);
+      this.bytes(op.LONG1, bytes.length);
+      this.append(bytes);
     }
-    this.append(bytes);
   }
 
   /** A string; the second time a reference to the first. */

@@ -26,6 +26,9 @@ interface Registered {
 /** Python writes the items of lists and dicts in batches of this length. */
 const batch = 1000;
 
+/** Bits of the longest int that LONG1 holds. */
+const longestInt = 8 * 255;
+
 /** Writes one value. */
 export class Pickler {
   readonly storages: SavedStorage[] = [];
@@ -61,9 +64,13 @@ export class Pickler {
   #save(value: unknown): void {
     switch (typeof value) {
       case "number":
-      case "bigint":
       case "boolean":
       case "string":
+        this.#out.scalar(value);
+        break;
+      case "bigint":
+        // PyTorch's own reader of weights has no LONG4.
+        if (value !== BigInt.asIntN(longestInt, value)) throw this.#error("an int of more than 255 bytes");
         this.#out.scalar(value);
         break;
       case "object":

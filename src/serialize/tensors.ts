@@ -5,8 +5,20 @@ import { check } from "../core/errors.ts";
 import { Layout } from "../core/layout.ts";
 import { Storage } from "../core/storage.ts";
 import { isTensor, type Tensor, wrap } from "../core/tensor.ts";
-import { isParameter, Parameter } from "../nn/parameter.ts";
 import type { Description, Placement, TensorAdapter } from "./adapter.ts";
+
+/** How a Parameter is told from a tensor, and made of one; set once `nn` is there. */
+export interface Parameters {
+  is(tensor: Tensor): boolean;
+  make(data: Tensor, requiresGrad: boolean): Tensor;
+}
+
+let parameters: Parameters | null = null;
+
+/** Tells files about the Parameter class, which stands above them. */
+export function setParameters(p: Parameters): void {
+  parameters = p;
+}
 
 const own = (storage: object): Storage => {
   if (!(storage instanceof Storage)) throw new TypeError("expected a torch.Storage");
@@ -24,7 +36,7 @@ function describe(value: object): Description | null {
     strides: layout.strides,
     offset: layout.offset,
     requiresGrad: value.requiresGrad,
-    isParameter: isParameter(value),
+    isParameter: parameters?.is(value) ?? false,
   };
 }
 
@@ -51,6 +63,7 @@ export const tensors: TensorAdapter = {
   makeTensor,
   makeParameter(tensor, requiresGrad) {
     check(isTensor(tensor), () => "expected a tensor");
-    return new Parameter(tensor, requiresGrad);
+    check(parameters !== null, () => "load(): the file holds a Parameter, but nn is not there");
+    return parameters.make(tensor, requiresGrad);
   },
 };

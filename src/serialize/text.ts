@@ -6,8 +6,7 @@ const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\
 
 /** The string as bytes; unlike TextEncoder it replaces nothing. */
 export function encodeText(text: string): Uint8Array {
-  loneSurrogate.lastIndex = 0;
-  if (!loneSurrogate.test(text)) return encoder.encode(text);
+  if (text.search(loneSurrogate) < 0) return encoder.encode(text);
   const parts: number[] = [];
   let from = 0;
   for (const match of text.matchAll(loneSurrogate)) {

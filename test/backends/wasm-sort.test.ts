@@ -99,3 +99,9 @@ test("values or indices alone, and rows of no length", () => {
   expect(take(heap, "int32", [2, 2], values)).toEqual([1, 2, 3, 4]);
   expect(heap.allocated).toBe(before);
 });
+
+test("a row sorts into its own place", () => {
+  const from = place(heap, "float32", [2, 3], [3, 1, 2, 6, 5, 4]);
+  sort({ skeleton: "sort", dtype: "float32", descending: false }, ctx)(2, 3, from.address, 0, from.address);
+  expect(take(heap, "float32", [2, 3], from)).toEqual([1, 2, 3, 4, 5, 6]);
+});

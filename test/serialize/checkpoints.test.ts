@@ -5,6 +5,7 @@ import { portableCrc32 } from "../../src/serialize/crc32.ts";
 import { UnpicklingError } from "../../src/serialize/errors.ts";
 import { bytesSource } from "../../src/serialize/source.ts";
 import { ZipReader } from "../../src/serialize/zip-read.ts";
+import { pickleOf } from "./pickles.ts";
 import { elementsOf, files, type PlainTensor, plainTensors } from "./plain-tensors.ts";
 import { bytesOf, Comparison, folder, recordedFiles } from "./recorded.ts";
 
@@ -99,6 +100,18 @@ test("the legacy format has no checksum: a flipped bit in a tensor loads as one 
     [...state.values()].flatMap((t) => elementsOf(t, t.storage.bytes));
   const other = values(wrong);
   expect(values(right).filter((x, i) => x !== other[i]).length).toBe(1);
+});
+
+test.each([
+  ["a protocol that is none", "\x80\x02}.", /Invalid protocol version: \{\}/],
+  ["another protocol", "\x80\x02K\x07.", /Invalid protocol version: 7/],
+  ["no system", "\x80\x02M\xe9\x03.N.", /big-endian/],
+  ["keys that are no strings", "\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.N.]}a.", /the list of storages is wrong/],
+  ["a storage that nothing uses", "\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.N.]U\x01aa.", /no tensor uses it/],
+])("a legacy file with %s is refused", (_what, rest, message) => {
+  const magic = bytesOf("bare_tensor_legacy.pt").subarray(0, 15);
+  const file = Uint8Array.from([...magic, ...pickleOf(rest)]);
+  expect(() => files.deserialize(file)).toThrow(message);
 });
 
 test("the portable checksum agrees with the one that PyTorch stored", () => {

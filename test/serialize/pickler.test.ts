@@ -16,7 +16,7 @@ test("an integral number is written as int, others and -0 as float", () => {
   );
 });
 
-test.each([0n, 127n, 128n, -128n, -129n, 2n ** 63n, -(2n ** 63n), 2n ** 63n - 1n, 2n ** 4000n, -(3n ** 900n)])(
+test.each([0n, 127n, 128n, -128n, -129n, 2n ** 63n, -(2n ** 63n), 2n ** 63n - 1n, 2n ** 2039n - 1n, -(2n ** 2039n)])(
   "the int %s keeps its value",
   (value) => {
     expect(BigInt(roundTrip<bigint | number>(value))).toBe(value);
@@ -123,6 +123,7 @@ test.each([
     { net: model },
     "Can't pickle a whole Function, whose class a file cannot hold; save its stateDict() instead at obj.net",
   ],
+  [[2n ** 2039n], "Can't pickle an int of more than 255 bytes at obj[0]"],
   [new Set([{}]), "Can't pickle an object as a key (of class Object) at obj"],
   [{ [Symbol.iterator]: 1 }, "Can't pickle an object with symbols for keys at obj"],
 ])("%o is refused with its path", (value, message) => {
@@ -164,7 +165,11 @@ function intMap(entries: [number, unknown][]): unknown {
 }
 
 test("any value of plain data is what it was", () => {
-  fc.assert(fc.property(anyValue, (value) => expect(roundTrip(value)).toStrictEqual(value)));
+  fc.assert(
+    fc.property(anyValue, (value) => {
+      expect(roundTrip(value)).toStrictEqual(value);
+    }),
+  );
 });
 
 test("any layout over any storage is what it was", () => {

@@ -12,6 +12,9 @@ export interface Walk {
   readonly stride: Local | null;
 }
 
+/** How a dim of that stride is walked. */
+export const classOf = (stride: number): OperandClass => (stride === 1 ? "c" : stride === 0 ? "b" : "s");
+
 const splats = {
   1: "v128.load8_splat",
   2: "v128.load16_splat",

@@ -1,6 +1,6 @@
 /** The WebAssembly backend: turns kernels into runners over the heap, each kernel once. */
 import type { Heap } from "../../core/heap.ts";
-import type { Compiler, Kernel, Run } from "../../ir/kernel.ts";
+import { type Compiler, type Kernel, kernelKey, type Run } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { relaxedSimd } from "./features.ts";
 import { gather } from "./gather.ts";
@@ -25,7 +25,7 @@ export function wasmCompiler(heap: Heap): Compiler {
   return {
     name: "wasm",
     compile<K extends Kernel>(kernel: K): Run<K> {
-      const key = textOf(kernel);
+      const key = kernelKey(kernel);
       let run = runs.get(key);
       if (run === undefined) {
         // The table's type ties each skeleton to its kernel, which TypeScript cannot follow through an index.

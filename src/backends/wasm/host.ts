@@ -11,20 +11,12 @@ function pow(x: number, y: number): number {
   return x ** y;
 }
 
-/** log(exp(x) + exp(y)) without overflow. */
-function logaddexp(x: number, y: number): number {
-  const low = Math.min(x, y);
-  const high = Math.max(x, y);
-  if (low === high && !Number.isFinite(low)) return low;
-  return high + Math.log1p(Math.exp(low - high));
-}
-
 const erf = specialFunction("erf").fn;
 
 /** What `mathematics` holds: the transcendental unary codes, and functions of two arguments. */
 export type MathName =
   | Exclude<UnaryCode, "neg" | "abs" | "sign" | "floor" | "ceil" | "trunc" | "rint" | "sqrt" | "bitnot">
-  | ("pow" | "atan2" | "fmod" | "logaddexp");
+  | ("pow" | "atan2" | "fmod");
 
 const mathematics: Readonly<Record<MathName, (x: number, y: number) => number>> = {
   exp: Math.exp,
@@ -49,7 +41,6 @@ const mathematics: Readonly<Record<MathName, (x: number, y: number) => number>> 
   pow,
   atan2: Math.atan2,
   fmod: (x, y) => x % y,
-  logaddexp,
 };
 
 /** Every function by the name it is imported under; special functions as `special.name`, on int64 `special.name.int`. */

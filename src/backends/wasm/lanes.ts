@@ -79,6 +79,15 @@ export class Formula {
     else this.f.i32x4(term);
   }
 
+  /** A vector that is assigned more than once. */
+  variable(): Local {
+    return this.f.local("v128");
+  }
+
+  variables(count: number): Local[] {
+    return Array.from({ length: count }, () => this.variable());
+  }
+
   /** Emits a term now, into a new variable. */
   let(term: Term): Local {
     const local = this.f.local("v128");

@@ -1,8 +1,9 @@
 /** Matmul: batched, with operands as they lie, by packed panels, by vectors or by plain loops, whichever fits. */
 import { NotImplementedError } from "../../core/errors.ts";
-import type { MatmulKernel, MatmulRun, Operand } from "../../ir/kernel.ts";
+import type { MatmulKernel, MatmulRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { type Element, element } from "./element.ts";
+import { arrange, type Problem } from "./matmul-arrange.ts";
 import {
   emitColumnsTimesVector,
   emitGatherColumn,
@@ -25,28 +26,10 @@ import {
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { collapse, copyOf, type Dims, openWalk, times, walkTable, withTable } from "./walk.ts";
 
-/** One side of a product: where it is, its batch strides, and its strides in the two matrix dims, in elements. */
-interface Matrix {
-  readonly address: number;
-  readonly batch: readonly number[];
-  readonly row: number;
-  readonly column: number;
-}
-
-interface Problem {
-  readonly batch: readonly number[];
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly out: Matrix;
-  readonly a: Matrix;
-  readonly b: Matrix;
-}
-
 type MatmulFunction = (table: number, alpha: number, beta: number) => void;
 
 /** Products of fewer multiplications than this are done before panels are packed. */
-const SMALL = 2500;
+const SMALL = 1200;
 const SPILL_BYTES = 128;
 
 /** Compiles a matmul. */
@@ -65,7 +48,7 @@ export function matmul(kernel: MatmulKernel, ctx: WasmContext): MatmulRun {
   const vector = tiled !== null && !half ? exported<MatmulFunction>(exports, "vector") : null;
   return (batch, m, n, k, out, a, b, alpha, beta) => {
     if (m === 0 || n === 0 || batch.includes(0)) return;
-    const problem = arrange({ batch, m, n, k, out: matrix(out), a: matrix(a), b: matrix(b) });
+    const problem = arrange(batch, m, n, k, out, a, b);
     const scale = k === 0 ? 0 : alpha; // an empty sum, whatever alpha is
     if (tiled === null || k === 0) runPlain(ctx, item, plain, problem, scale, beta);
     else if (vector !== null && problem.n === 1 && suitsVector(problem)) {
@@ -73,57 +56,6 @@ export function matmul(kernel: MatmulKernel, ctx: WasmContext): MatmulRun {
     } else if (problem.m * problem.n * k < SMALL) runPlain(ctx, item, plain, problem, scale, beta);
     else runTiled(ctx, item, tiled, problem, scale, beta);
   };
-}
-
-const noBatch: readonly number[] = [];
-
-function matrix({ address, strides }: Operand): Matrix {
-  const rank = strides.length;
-  return {
-    address,
-    batch: rank === 2 ? noBatch : strides.slice(0, -2),
-    row: strides[rank - 2]!,
-    column: strides[rank - 1]!,
-  };
-}
-
-/** The same product with fewer batches, written along rows, and a vector as a column. */
-function arrange(problem: Problem): Problem {
-  const folded = problem.batch.length === 0 ? problem : foldColumns(foldRows(problem));
-  const { m, n, out } = folded;
-  const transpose = m === 1 ? n > 1 : n > 1 && out.column !== 1 && out.row === 1;
-  return transpose ? transposed(folded) : folded;
-}
-
-/** outᵀ = bᵀ aᵀ. */
-function transposed({ batch, m, n, k, out, a, b }: Problem): Problem {
-  const flip = ({ address, batch, row, column }: Matrix): Matrix => ({ address, batch, row: column, column: row });
-  return { batch, m: n, n: m, k, out: flip(out), a: flip(b), b: flip(a) };
-}
-
-const foldColumns = (problem: Problem): Problem => transposed(foldRows(transposed(problem)));
-
-/** Batches that share one `b`, with rows that go on from one batch to the next, are one taller matrix. */
-function foldRows(problem: Problem): Problem {
-  const { batch, m, out, a, b } = problem;
-  const last = batch.length - 1;
-  if (last < 0) return problem;
-  const size = batch[last]!;
-  const continues = ({ row, batch: strides }: Matrix): boolean => m === 1 || strides[last] === row * m;
-  if (size !== 1 && !(b.batch[last] === 0 && continues(a) && continues(out))) return problem;
-  const shorter = (x: Matrix): Matrix => ({
-    ...x,
-    batch: x.batch.slice(0, -1),
-    row: m === 1 && size !== 1 && x !== b ? x.batch[last]! : x.row,
-  });
-  return foldRows({
-    ...problem,
-    batch: batch.slice(0, -1),
-    m: m * size,
-    out: shorter(out),
-    a: shorter(a),
-    b: shorter(b),
-  });
 }
 
 /** A matrix times a column pays by vectors when the matrix is dense one way, and the result is not tiny. */

@@ -1,5 +1,5 @@
 /** Loops over outer dimensions: sizes and strides come from a table in memory, so that no code depends on a shape. */
-import { type Heap, SCRATCH_BYTES, SCRATCH_TABLES } from "../../core/heap.ts";
+import { SCRATCH_BYTES, SCRATCH_TABLES } from "../../core/heap.ts";
 import type { Dims } from "../../ir/collapse.ts";
 import type { FuncBuilder, Local } from "./module.ts";
 
@@ -14,36 +14,26 @@ export interface Loop {
   readonly itemsizes: readonly number[];
 }
 
-/** Writes a kernel's words, then the tables of its loops, into the heap's scratch area, and returns where. */
-export function writeScratch(heap: Heap, head: readonly number[], loops: readonly Loop[]): number {
-  let words = head.length;
-  for (const { dims, itemsizes } of loops) words += dims.shape.length * dimWords(itemsizes.length);
-  if (words * WORD > SCRATCH_BYTES - SCRATCH_TABLES) {
+/** A kernel's words, then the tables of its loops: what it reads from the heap's scratch area. */
+export function tableWords(head: readonly number[], loops: readonly Loop[]): number[] {
+  const words = [...head];
+  for (const { dims, itemsizes } of loops) addDims(words, dims, itemsizes);
+  if (words.length * WORD > SCRATCH_BYTES - SCRATCH_TABLES) {
     throw new Error(`wasm: the strides of ${loops.map(({ dims }) => dims.shape.length).join(" + ")} dims do not fit`);
   }
-  const table = heap.scratch + SCRATCH_TABLES;
-  const memory = heap.i32;
-  let at = table / WORD;
-  for (let k = 0; k < head.length; k++) memory[at++] = head[k]!; // `set` is slow for short arrays
-  for (const { dims, itemsizes } of loops) at = writeTable(memory, at, dims, itemsizes);
-  return table;
+  return words;
 }
 
-/** Writes the table of `dims`, innermost dim first, from word `at` of the memory; returns the word after it. */
-function writeTable(memory: Int32Array, at: number, dims: Dims, itemsizes: readonly number[]): number {
-  const { shape, strides } = dims;
-  let word = at;
+/** Adds the table of `dims`, innermost dim first. */
+function addDims(words: number[], { shape, strides }: Dims, itemsizes: readonly number[]): void {
   for (let dim = shape.length - 1; dim >= 0; dim--) {
     const size = shape[dim]!;
-    memory[word++] = size;
-    memory[word++] = 0;
+    words.push(size, 0);
     for (let k = 0; k < strides.length; k++) {
       const step = strides[k]![dim]! * itemsizes[k]!;
-      memory[word++] = step;
-      memory[word++] = step * (size - 1);
+      words.push(step, step * (size - 1));
     }
   }
-  return word;
 }
 
 /** Reads words of a table into variables, from `first` on. */

@@ -1,63 +1,63 @@
 /** Pointwise kernels: rows of whole vectors and single elements, and a loop over rows for any layout. */
 import { type DTypeName, dtypes } from "../../core/dtype.ts";
-import { collapse, type Dims, orderByStride, permuteDims } from "../../ir/collapse.ts";
+import { collapse, type Dims, orderByStride, permuteDims, popDim } from "../../ir/collapse.ts";
 import type { Expr } from "../../ir/expr.ts";
 import { fold } from "../../ir/fold.ts";
-import type { Operand, OperandClass, PointwiseKernel, PointwiseRun } from "../../ir/kernel.ts";
-import { advance, storeBytes, type Walk } from "./access.ts";
+import type { Operand, PointwiseKernel, PointwiseRun } from "../../ir/kernel.ts";
+import { advance, classOf, storeBytes, type Walk } from "./access.ts";
 import type { WasmContext } from "./context.ts";
 import { emitExpr } from "./emit.ts";
 import { InputReader, outputBytes } from "./inputs.ts";
 import { Formula, laneInfo } from "./lanes.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
-import { emitOdometer, readWords, writeScratch } from "./odometer.ts";
+import { emitOdometer, readWords, tableWords } from "./odometer.ts";
+import { placeTable, Plans } from "./plans.ts";
 import type { ValueType } from "./opcodes.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
 type Grid = (table: number, rank: number) => void;
 
+/** A call by strides: one row, or a loop over rows that reads its arguments from a table. */
+type Plan =
+  | { readonly row: Row; readonly n: number; readonly steps: readonly number[] }
+  | { readonly grid: Grid; readonly words: readonly number[]; readonly rank: number };
+
 /** Compiles a pointwise kernel; one module per combination of operand classes, at its first use. */
 export function pointwise(kernel: PointwiseKernel, context: WasmContext): PointwiseRun {
   const rows = new Map<string, Row>();
   const grids = new Map<string, Grid>();
+  const plans = new Plans<Plan>();
   const itemsizes = [kernel.output, ...kernel.inputs].map((name) => dtypes[name].itemsize);
-  const dense = (classes: string): Row => {
-    let row = rows.get(classes);
-    if (row === undefined) {
-      row = compileRow(kernel, context, classes);
-      rows.set(classes, row);
-    }
-    return row;
-  };
-  const grid = (classes: string): Grid => {
-    let run = grids.get(classes);
-    if (run === undefined) {
-      run = compileGrid(kernel, context, classes);
-      grids.set(classes, run);
-    }
-    return run;
+  const dense = (classes: string): Row => once(rows, classes, () => compileRow(kernel, context, classes));
+  const grid = (classes: string): Grid => once(grids, classes, () => compileGrid(kernel, context, classes));
+  const planOf = (shape: readonly number[], operands: readonly Operand[]): Plan => {
+    const strides = operands.map((operand) => operand.strides);
+    const dims = rowLast(orderedCollapse(shape, strides));
+    const { size: n, last, rest } = popDim(dims);
+    const classes = last.map(classOf).join("");
+    const steps = last.flatMap((stride, k) => (classes[k] === "s" ? [stride * itemsizes[k]!] : []));
+    const rank = rest.shape.length;
+    if (rank === 0) return { row: dense(classes), n, steps };
+    const head = [n, ...operands.map(() => 0), ...steps];
+    return { grid: grid(classes), words: tableWords(head, [{ dims: rest, itemsizes }]), rank };
   };
   const strided = (shape: readonly number[], operands: readonly Operand[]): void => {
     if (shape.includes(0)) return;
-    const strides = operands.map((operand) => operand.strides);
-    const dims = rowLast(orderedCollapse(shape, strides));
-    const rank = dims.shape.length;
-    const n = rank === 0 ? 1 : dims.shape[rank - 1]!;
-    const inner = dims.strides.map((list) => (rank === 0 ? 1 : list[rank - 1]!));
-    const classes = inner.map(classOf).join("");
-    const steps = inner.flatMap((stride, k) => (classes[k] === "s" ? [stride * itemsizes[k]!] : []));
-    const addresses = operands.map((operand) => operand.address);
-    if (rank <= 1) {
-      dense(classes)(n, addresses[0]!, ...addresses.slice(1), ...steps);
-      return;
-    }
-    const table = writeScratch(context.heap, [n, ...addresses, ...steps], [{ dims: outerDims(dims), itemsizes }]);
-    grid(classes)(table, rank - 1);
+    const plan = plans.find(operands, shape) ?? plans.keep(planOf(shape, operands), operands, shape);
+    if ("grid" in plan) plan.grid(placeTable(context.heap, plan.words, 1, operands), plan.rank);
+    else plan.row(plan.n, operands[0]!.address, ...operands.slice(1).map(({ address }) => address), ...plan.steps);
   };
   return { dense, strided };
 }
 
-const classOf = (stride: number): OperandClass => (stride === 1 ? "c" : stride === 0 ? "b" : "s");
+function once<T>(made: Map<string, T>, key: string, make: () => T): T {
+  let value = made.get(key);
+  if (value === undefined) {
+    value = make();
+    made.set(key, value);
+  }
+  return value;
+}
 
 function orderedCollapse(shape: readonly number[], strides: readonly (readonly number[])[]): Dims {
   const { shape: sizes, strides: kept } = orderByStride({ shape, strides });
@@ -75,10 +75,6 @@ function rowLast(dims: Dims): Dims {
   if (dims.shape[longest]! < 4 * dims.shape[last]!) return dims;
   const order = dims.shape.map((_, dim) => dim).filter((dim) => dim !== longest);
   return permuteDims(dims, [...order, longest]);
-}
-
-function outerDims({ shape, strides }: Dims): Dims {
-  return { shape: shape.slice(0, -1), strides: strides.map((list) => list.slice(0, -1)) };
 }
 
 function compileRow(kernel: PointwiseKernel, context: WasmContext, classes: string): Row {

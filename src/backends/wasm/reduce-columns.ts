@@ -1,7 +1,7 @@
 /** Reductions down columns: neighbouring results side by side, several vectors of them at a time. */
 import type { OperandClass, ReduceKernel } from "../../ir/kernel.ts";
 import { advance, type Walk } from "./access.ts";
-import { type Accumulator, accumulator, isArg } from "./accumulate.ts";
+import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 import { emitExpr } from "./emit.ts";
 import { InputReader } from "./inputs.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";

@@ -1,7 +1,7 @@
 /** The end of a reduction: its `post` expression, and the store. */
 import type { ReduceKernel } from "../../ir/kernel.ts";
 import { storeBytes, type Walk } from "./access.ts";
-import { isArg } from "./accumulate.ts";
+import { isArg } from "./reduce-state.ts";
 import { asLane, asMask, emitExpr, type Value } from "./emit.ts";
 import { outputBytes } from "./inputs.ts";
 import { type Formula, laneInfo, type Term } from "./lanes.ts";

@@ -1,7 +1,7 @@
 /** Reductions along rows: one result from runs of elements, dense or a stride apart. */
 import type { OperandClass, ReduceKernel } from "../../ir/kernel.ts";
 import { advance, type Walk } from "./access.ts";
-import { type Accumulator, accumulator, isArg } from "./accumulate.ts";
+import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 import { emitExpr } from "./emit.ts";
 import { InputReader } from "./inputs.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
@@ -47,27 +47,19 @@ export function rowFunction(module: ModuleBuilder, kernel: ReduceKernel, classes
   });
 }
 
-/** The positions of a vector's elements. */
+/** The positions of a vector's elements, as wide as the lane. */
 function positions(v: Formula, position: Local): Term {
   const index = v.masks();
+  const { width } = laneInfo[v.lane];
   const first = index.splat(() => {
-    f_get(v, position);
+    v.f.get(position);
+    if (width === 2) v.f.op("i64.extend_i32_u");
   });
-  return index.add(first, iota(index));
-}
-
-function f_get(v: Formula, position: Local): void {
-  v.f.get(position);
-  if (laneInfo[v.lane].width === 2) v.f.op("i64.extend_i32_u");
-}
-
-function iota(index: Formula): Term {
-  const bytes = new Uint8Array(16);
-  const size = 16 / laneInfo[index.lane].width;
-  for (let k = 0; k < 16 / size; k++) bytes[k * size] = k;
-  return () => {
-    index.f.v128(bytes);
-  };
+  const steps = new Uint8Array(16);
+  for (let k = 0; k < width; k++) steps[(k * 16) / width] = k;
+  return index.add(first, () => {
+    v.f.v128(steps);
+  });
 }
 
 /** Takes in `length` elements from the walks' addresses on. */

@@ -36,8 +36,17 @@ export function sort(kernel: SortKernel, ctx: WasmContext): SortRun {
   const narrow = exported<RowsFunction>(exports, "narrow");
   const wide = exported<RowsFunction>(exports, "wide");
   const { heap } = ctx;
-  return (rows, length, values, indices, input) => {
+  const run: SortRun = (rows, length, values, indices, input) => {
     if (rows === 0 || length === 0) return;
+    if (values === input) {
+      // Values are looked up in the input while they are written.
+      const bytes = rows * length * dtypes[kernel.dtype].itemsize;
+      const copy = heap.alloc(bytes);
+      heap.u8.copyWithin(copy, input, input + bytes);
+      run(rows, length, values, indices, copy);
+      heap.free(copy);
+      return;
+    }
     if (length <= INSERTION_LENGTH) {
       insertion(rows, length, values, indices, input, heap.scratch + SCRATCH_TABLES, 0, 0);
       return;
@@ -45,10 +54,11 @@ export function sort(kernel: SortKernel, ctx: WasmContext): SortRun {
     const digit = length >= WIDE_LENGTH && form.width > 16 ? 11 : 8;
     const pairs = length * form.pairBytes;
     const buffer = heap.alloc(2 * pairs + passes(form, digit) * 4 * 2 ** digit);
-    const run = digit === 11 ? wide : narrow;
-    run(rows, length, values, indices, input, buffer, buffer + pairs, buffer + 2 * pairs);
+    const radix = digit === 11 ? wide : narrow;
+    radix(rows, length, values, indices, input, buffer, buffer + pairs, buffer + 2 * pairs);
     heap.free(buffer);
   };
+  return run;
 }
 
 const passes = ({ width }: KeyForm, digit: number): number => Math.ceil(width / digit);

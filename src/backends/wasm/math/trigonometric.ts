@@ -18,6 +18,8 @@ const SIGN_BIT = 0x80000000 | 0;
 interface Reduced {
   readonly sin: Local;
   readonly cos: Local;
+  /** What rounding took from r. */
+  readonly lost: Term;
   /** |x| = quadrant * pi/2 + r; its two low bits count. */
   readonly quadrant: Local;
   /** The lanes whose argument is too large, infinite or NaN. */
@@ -29,11 +31,20 @@ function reduce(v: Formula, x: Local): Reduced {
   const size = v.let(v.abs(x));
   const quadrant = v.let(v.add(v.mul(size, TWO_OVER_PI), ROUNDER));
   const n = v.let(v.sub(quadrant, ROUNDER));
-  const r = v.let(HALF_PI.reduce<Term>((rest, part) => v.sub(rest, v.mul(n, part)), size));
+  const far = v.let(v.sub(v.sub(size, v.mul(n, HALF_PI[0])), v.mul(n, HALF_PI[1])));
+  const third = v.let(v.mul(n, HALF_PI[2]));
+  const near = v.let(v.sub(far, third));
+  // What the last subtraction rounded off, and the last part.
+  const rest = v.let(v.sub(v.sub(v.sub(far, near), third), v.mul(n, HALF_PI[3])));
+  const r = v.let(v.add(near, rest));
   const z = v.let(v.mul(r, r));
   const sin = v.let(v.add(v.mul(v.mul(r, z), v.poly(z, SIN)), r));
-  const cos = v.let(v.add(v.mul(v.mul(z, z), v.poly(z, COS)), v.sub(1, v.mul(z, 0.5))));
-  return { sin, cos, quadrant, large: v.let(v.igt(size, LIMIT_BITS)) };
+  const half = v.let(v.mul(z, 0.5));
+  const top = v.let(v.sub(1, half));
+  const bottom = v.sub(v.sub(1, top), half); // what rounding took from `top`
+  const cos = v.let(v.add(top, v.add(bottom, v.mul(v.mul(z, z), v.poly(z, COS)))));
+  const lost = v.add(v.sub(near, r), rest);
+  return { sin, cos, lost, quadrant, large: v.let(v.igt(size, LIMIT_BITS)) };
 }
 
 /** All bits of the lanes in an odd quadrant. */
@@ -60,9 +71,12 @@ export function cos(v: Formula, x: Local): Term {
 
 /** The tangent. */
 export function tan(v: Formula, x: Local): Term {
-  const { sin, cos, quadrant, large } = reduce(v, x);
+  const { sin, cos, lost, quadrant, large } = reduce(v, x);
   const swap = v.let(odd(v, quadrant));
-  const ratio = v.div(v.select(swap, cos, sin), v.select(swap, sin, cos));
+  const rest = v.let(lost);
+  const rise = v.let(v.add(sin, v.mul(rest, cos)));
+  const run = v.let(v.sub(cos, v.mul(rest, sin)));
+  const ratio = v.div(v.select(swap, run, rise), v.select(swap, rise, run));
   const sign = v.xor(v.and(x, SIGN_BIT), v.and(swap, SIGN_BIT));
   const result = v.let(v.xor(ratio, sign));
   v.patch(result, large, () => hostUnary(v, "tan", x));

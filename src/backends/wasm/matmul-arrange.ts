@@ -1,0 +1,88 @@
+/** The same product in a better form: fewer batches, a result written along its rows, a vector as a column. */
+import type { Operand } from "../../ir/kernel.ts";
+
+/** One side of a product: where it is, its batch strides, and its strides in the two matrix dims, in elements. */
+export interface Matrix {
+  readonly address: number;
+  readonly batch: number[];
+  row: number;
+  column: number;
+}
+
+/** out [batch, m, n] = a [batch, m, k] @ b [batch, k, n]. */
+export interface Problem {
+  readonly batch: number[];
+  m: number;
+  n: number;
+  readonly k: number;
+  out: Matrix;
+  a: Matrix;
+  b: Matrix;
+}
+
+/** Arranges a product. All is changed in place: this runs for every small matmul, too. */
+export function arrange(
+  batch: readonly number[],
+  m: number,
+  n: number,
+  k: number,
+  out: Operand,
+  a: Operand,
+  b: Operand,
+): Problem {
+  const problem = { batch: [...batch], m, n, k, out: matrix(out), a: matrix(a), b: matrix(b) };
+  while (problem.batch.length > 0 && fold(problem));
+  transposeIfBetter(problem);
+  return problem;
+}
+
+function matrix({ address, strides }: Operand): Matrix {
+  const rank = strides.length;
+  const batch: number[] = [];
+  for (let i = 0; i < rank - 2; i++) batch.push(strides[i]!);
+  return { address, batch, row: strides[rank - 2]!, column: strides[rank - 1]! };
+}
+
+/**
+ * Makes the last batch dim a part of the matrices: those that share one `b` and whose rows go on from one matrix to
+ * the next are one taller matrix, and likewise for columns.
+ */
+function fold(problem: Problem): boolean {
+  const { batch, m, n, out, a, b } = problem;
+  const last = batch.length - 1;
+  const size = batch[last]!;
+  if (size !== 1) {
+    if (b.batch[last] === 0 && rowsGoOn(a, m, last) && rowsGoOn(out, m, last)) {
+      if (m === 1) a.row = a.batch[last]!;
+      if (m === 1) out.row = out.batch[last]!;
+      problem.m *= size;
+    } else if (a.batch[last] === 0 && columnsGoOn(b, n, last) && columnsGoOn(out, n, last)) {
+      if (n === 1) b.column = b.batch[last]!;
+      if (n === 1) out.column = out.batch[last]!;
+      problem.n *= size;
+    } else {
+      return false;
+    }
+  }
+  for (const list of [batch, out.batch, a.batch, b.batch]) list.pop();
+  return true;
+}
+
+const rowsGoOn = ({ row, batch }: Matrix, m: number, last: number): boolean => m === 1 || batch[last] === row * m;
+const columnsGoOn = ({ column, batch }: Matrix, n: number, last: number): boolean =>
+  n === 1 || batch[last] === column * n;
+
+/** outᵀ = bᵀ aᵀ. */
+function transposeIfBetter(problem: Problem): void {
+  const { m, n, out, a, b } = problem;
+  if (n === 1 || (m !== 1 && (out.column === 1 || out.row !== 1))) return;
+  problem.m = n;
+  problem.n = m;
+  problem.a = b;
+  problem.b = a;
+  for (const side of [out, a, b]) {
+    const { row } = side;
+    side.row = side.column;
+    side.column = row;
+  }
+}

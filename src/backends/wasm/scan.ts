@@ -1,0 +1,130 @@
+/** Scans: one element after the other along a dimension, in a loop over all others. */
+import { dtypes, type Lane } from "../../core/dtype.ts";
+import { collapse } from "../../ir/collapse.ts";
+import type { Operand, ScanKernel, ScanRun } from "../../ir/kernel.ts";
+import { advance, loadBytes, storeBytes, type Walk } from "./access.ts";
+import type { WasmContext } from "./context.ts";
+import { convert, decode } from "./convert.ts";
+import { outputBytes } from "./inputs.ts";
+import { Formula, laneInfo, type Term } from "./lanes.ts";
+import { hostCall } from "./math/host.ts";
+import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
+import { emitOdometer, readWords, skipDims, tableWords } from "./odometer.ts";
+import { placeTable, Plans } from "./plans.ts";
+
+type Run = (table: number, rank: number) => void;
+
+interface Plan {
+  readonly run: Run;
+  readonly words: readonly number[];
+  readonly rank: number;
+}
+
+/** Compiles a scan, with and without indices at their first use. */
+export function scan(kernel: ScanKernel, context: WasmContext): ScanRun {
+  const runs = new Map<number, Run>();
+  const plans = new Plans<Plan>();
+  const sizes = [dtypes[kernel.output].itemsize, dtypes[kernel.input].itemsize, 8];
+  const planOf = (shape: readonly number[], length: number, operands: readonly Operand[]): Plan => {
+    const rank = shape.length;
+    const itemsizes = sizes.slice(0, operands.length);
+    const outer = operands.map(({ strides }) => strides.slice(0, rank));
+    const dims = collapse(shape, outer);
+    const steps = operands.map(({ strides }, k) => strides[rank]! * itemsizes[k]!);
+    const run = runs.get(operands.length) ?? compile(kernel, context, operands.length);
+    runs.set(operands.length, run);
+    const words = tableWords([length, ...operands.map(() => 0), ...steps], [{ dims, itemsizes }]);
+    return { run, words, rank: dims.shape.length };
+  };
+  return (shape, length, out, input, indices) => {
+    if (length === 0 || shape.includes(0)) return;
+    const operands = indices === null ? [out, input] : [out, input, indices];
+    const inner = [length];
+    const plan =
+      plans.find(operands, shape, inner) ?? plans.keep(planOf(shape, length, operands), operands, shape, inner);
+    plan.run(placeTable(context.heap, plan.words, 1, operands), plan.rank);
+  };
+}
+
+function compile(kernel: ScanKernel, context: WasmContext, operands: number): Run {
+  const module = new ModuleBuilder(context.heap.shared);
+  module.func("scan", ["i32", "i32"], [], (f, table, rank) => {
+    const [length, ...words] = readWords(f, table, 0, 1 + 2 * operands);
+    const addresses = words.slice(0, operands);
+    const steps = words.slice(operands);
+    const loops = skipDims(f, table, 1 + 2 * operands, null, 0);
+    const names = [kernel.output, kernel.input, "int64"] as const;
+    const walks = addresses.map((_, k): Walk => ({
+      dtype: names[k]!,
+      walk: "s",
+      address: f.local("i32"),
+      stride: steps[k]!,
+    }));
+    emitOdometer(f, loops, rank, addresses, () => {
+      walks.forEach(({ address }, k) => {
+        f.get(addresses[k]!).set(address);
+      });
+      emitRow(f, kernel, length!, walks);
+    });
+  });
+  return exported<Run>(context.instantiate(module.finish()), "scan");
+}
+
+/** The lane of the running total: float64 for floats, as PyTorch's accumulator is; results round from it. */
+function totalLane({ combine, lane }: ScanKernel): Lane {
+  return laneInfo[lane].float && combine !== "min" && combine !== "max" ? "f64" : lane;
+}
+
+/** Scans one row: the first element is the first total. */
+function emitRow(f: FuncBuilder, kernel: ScanKernel, length: Local, walks: readonly Walk[]): void {
+  const [out, input, indices] = walks;
+  const v = new Formula(f, kernel.lane, 1);
+  const wide = v.as(totalLane(kernel));
+  const i = f.local("i32");
+  const total = f.local("v128");
+  const latest = f.local("i32");
+  f.i32(0).set(i).i32(0).set(latest);
+  f.loop((again) => {
+    const x = decode(v, kernel.input, loadBytes(f, input!, 1));
+    const next = convert(f, kernel.lane, wide.lane, [x], 1)[0]!;
+    f.get(i).op("i32.eqz");
+    f.if(
+      () => f.get(next).set(total),
+      () => step(wide, kernel, total, next, i, latest),
+    );
+    const result = convert(f, wide.lane, kernel.lane, [total], 1)[0]!;
+    storeBytes(f, out!, outputBytes(v, { term: result, mask: false }, kernel.output), 1);
+    if (indices !== undefined) f.get(indices.address).get(latest).op("i64.extend_i32_u").store("i64.store");
+    for (const walk of walks) advance(f, walk, 1);
+    f.add(i, 1).get(i).get(length).op("i32.lt_u").brIf(again);
+  });
+}
+
+/** Brings the next element into the total. */
+function step(v: Formula, kernel: ScanKernel, total: Local, x: Local, i: Local, latest: Local): void {
+  const { combine } = kernel;
+  if (combine === "min" || combine === "max") {
+    extremum(v, combine, total, x, i, latest);
+    return;
+  }
+  v.put(combined(v, combine, total, x));
+  v.f.set(total);
+}
+
+function combined(v: Formula, combine: "sum" | "prod" | "logaddexp", total: Local, x: Local): Term {
+  if (combine === "sum") return v.add(total, x);
+  if (combine === "prod") return v.mul(total, x);
+  if (!laneInfo[v.lane].float) throw new Error(`wasm: logaddexp is not defined for lane ${v.lane}`);
+  return hostCall(v, "special.logaddexp", [x, total]);
+}
+
+/** A NaN always takes over, and only a NaN follows it; of equals the latest counts. */
+function extremum(v: Formula, combine: "min" | "max", total: Local, x: Local, i: Local, latest: Local): void {
+  const { f } = v;
+  const reaches = combine === "max" ? v.ge(x, total) : v.le(x, total);
+  const taken = v.let(v.or(reaches, v.ne(x, x)));
+  f.get(taken).lane("i32x4.extract_lane", 0);
+  f.if(() => {
+    f.get(x).set(total).get(i).set(latest);
+  });
+}

@@ -1,0 +1,60 @@
+/** The library's own tensors through files. */
+import { expect, test } from "vitest";
+import { StateDict } from "../../src/core/statedict.ts";
+import * as torch from "../../src/index.ts";
+import { tensors } from "../../src/serialize/tensors.ts";
+import { deserialize, serialize } from "../../src/serialize/torch.ts";
+import { bytesOf, Comparison, recordedFiles } from "./recorded.ts";
+
+const roundTrip = <T>(value: T): T => deserialize(serialize(value)) as T;
+const complexDTypes = "dtypes.pt";
+
+test.each(recordedFiles("ok").filter(({ file }) => file !== complexDTypes))(
+  "$file becomes tensors with exactly PyTorch's content",
+  ({ file, content }) => {
+    new Comparison(tensors).expectEqual(deserialize(bytesOf(file)), content);
+  },
+);
+
+test("a file with complex tensors is refused by the dtype's name", () => {
+  expect(() => deserialize(bytesOf(complexDTypes))).toThrow(/has dtype complex64, which Cresset has not/);
+});
+
+test("loaded tensors share storage with each other only", () => {
+  const x = torch.arange(4).float();
+  const [a, b, c] = roundTrip([x, x.at("1:3"), x.view(2, 2)]) as [torch.Tensor, torch.Tensor, torch.Tensor];
+  a.setAt([1], 9);
+  expect(String(b)).toBe("tensor([9., 2.])");
+  expect(String(c)).toBe("tensor([[0., 9.],\n        [2., 3.]])");
+  expect(b.storageOffset()).toBe(1);
+  expect(String(x)).toBe("tensor([0., 1., 2., 3.])");
+});
+
+test("a slice takes its whole storage along, a clone only itself", () => {
+  const x = torch.zeros(1000);
+  expect(serialize(x.at(":2")).length).toBeGreaterThan(4000);
+  expect(serialize(x.at(":2").clone()).length).toBeLessThan(1200);
+  expect(roundTrip(x.at(":2")).untypedStorage().nbytes).toBe(4000);
+});
+
+test("requiresGrad, strides and dtype are kept; .grad is not; a non-leaf comes back as a leaf", () => {
+  const t = torch.ones(2, 3, { requiresGrad: true });
+  t.sum().backward();
+  const [a, b, c] = roundTrip([t, t.t(), t.mul(2)]) as torch.Tensor[];
+  expect([a!.requiresGrad, a!.grad]).toEqual([true, null]);
+  expect(b!.stride()).toEqual([1, 3]);
+  expect([b!.isLeaf, c!.requiresGrad, c!.isLeaf, c!.gradFn]).toEqual([true, true, true, null]);
+});
+
+test("a state dict prints as Python's OrderedDict before and after", () => {
+  const state = new StateDict([["w", torch.tensor([1, 2])]]);
+  expect(String(state)).toBe("OrderedDict([('w', tensor([1., 2.]))])");
+  expect(String(roundTrip(state))).toBe("OrderedDict([('w', tensor([1., 2.]))])");
+  expect(String(new StateDict())).toBe("OrderedDict()");
+});
+
+test("mapLocation meta gives tensors without data; meta tensors cannot be saved", () => {
+  const t = deserialize(serialize(torch.ones(2)), { mapLocation: "meta" }) as torch.Tensor;
+  expect(String(t.device)).toBe("meta");
+  expect(() => serialize({ t })).toThrow(/save\(\): a tensor on the meta device/);
+});
