@@ -26,3 +26,5 @@ export { channelsLast, contiguousFormat, MemoryFormat, preserveFormat } from "./
 export { fromNumpy } from "./ops/create.ts";
 export * from "./ops/functions.ts";
 export { Slice, slice } from "./ops/indexing.ts";
+export { StateDict } from "./core/statedict.ts";
+export * from "./serialize/torch.ts";

@@ -1,6 +1,6 @@
 /** Installs operators as methods, and registers the platform and the compiler: the package's only side effect. */
 import { installAutograd } from "./autograd/members.ts";
-import { referenceCompiler } from "./backends/reference/index.ts";
+import { wasmCompiler } from "./backends/wasm/compiler.ts";
 import { collectNow } from "./core/collector.ts";
 import { createHeap } from "./core/heap.ts";
 import { setPlatform } from "./core/memory.ts";
@@ -28,7 +28,7 @@ function define(name: string, value: unknown): void {
 /** Called once by the package's entry. */
 export function install(): void {
   setPlatform({ createHeap: () => createHeap(), collectNow });
-  setCompiler(referenceCompiler);
+  setCompiler(wasmCompiler);
   installAutograd();
   installMembers();
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {

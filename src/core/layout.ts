@@ -231,10 +231,13 @@ export class Layout {
   /** To `shape` (which broadcasting allows already): new and stretched dims get stride 0. */
   expand(shape: readonly number[]): Layout {
     const lead = shape.length - this.rank;
-    const strides = shape.map((n, d) => {
-      if (d < lead) return 0;
-      return this.shape[d - lead] === 1 && n !== 1 ? 0 : this.strides[d - lead]!;
-    });
+    const strides = new Array<number>(shape.length);
+    for (let d = shape.length - 1; d >= 0; d--) {
+      const own = d < lead ? 1 : this.shape[d - lead]!;
+      // A new dim of size 1 gets the stride that a row-major tensor would have there.
+      const stride = d >= lead ? this.strides[d - lead]! : d + 1 < shape.length ? shape[d + 1]! * strides[d + 1]! : 1;
+      strides[d] = own === shape[d] ? stride : 0;
+    }
     return new Layout(shape, strides, this.offset);
   }
 

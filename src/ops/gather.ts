@@ -288,9 +288,11 @@ export const gather: Op<[dim: number, index: Tensor], "dim index", { sparseGrad?
   (self, v) => {
     const dim = wrapDim(v.dim as number, self.dim());
     const index = v.index as Tensor;
-    if (index.numel() === 0) return self.newEmpty(index.shape);
-    checkPoints("gather", self, dim, index);
-    const out = gatherRaw(self, pointPlan(self, dim, index), [dim]);
+    if (index.numel() > 0) checkPoints("gather", self, dim, index);
+    const out =
+      index.numel() === 0
+        ? emptyTensor(index.shape, self.dtype, self.device)
+        : gatherRaw(self, pointPlan(self, dim, index), [dim]);
     const result = out.shape.length === index.dim() ? out : out.reshape(index.shape);
     const shape = self.shape;
     return differentiable("GatherBackward0", result, [self], [], ([g]) => [

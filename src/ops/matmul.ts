@@ -214,13 +214,9 @@ function seed(self: Tensor, shape: readonly number[], beta: number): Tensor {
   return beta === 0 ? out : out.copy_(source);
 }
 
-function factor(value: unknown, dtype: DType, name: string): number {
-  check(
-    dtype.isFloatingPoint || Number.isSafeInteger(Number(value)),
-    () => `For integral input tensors, argument ${name} must not be a floating point number.`,
-  );
-  return Number(value);
-}
+/** A factor as PyTorch casts it: an integer product takes its whole part. */
+const factor = (value: unknown, dtype: DType): number =>
+  dtype.isFloatingPoint ? Number(value) : Math.trunc(Number(value));
 
 const times = (g: Tensor, by: number): Tensor => (by === 1 ? g : g.mul(by));
 
@@ -236,7 +232,7 @@ export const addmm: Op<[mat1: Tensor, mat2: Tensor], "mat1 mat2", Scaled> = cust
       self.dtype === a.dtype,
       () => `self and mat2 must have the same dtype, but got ${self.dtype.scalarName} and ${a.dtype.scalarName}`,
     );
-    const [alpha, beta] = [factor(v.alpha, self.dtype, "alpha"), factor(v.beta, self.dtype, "beta")];
+    const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
     const out = multiplyInto(seed(self, [a.shape[0]!, b.shape[1]!], beta), a.detach(), b.detach(), alpha, beta);
     return differentiable("AddmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
@@ -264,7 +260,7 @@ export const baddbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scal
     const a = v.batch1 as Tensor;
     const b = v.batch2 as Tensor;
     checkBmm(a, b);
-    const [alpha, beta] = [factor(v.alpha, self.dtype, "alpha"), factor(v.beta, self.dtype, "beta")];
+    const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
     const shape = [a.shape[0]!, a.shape[1]!, b.shape[2]!];
     const out = multiplyInto(seed(self, shape, beta), a.detach(), b.detach(), alpha, beta);
     return differentiable("BaddbmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
@@ -282,7 +278,7 @@ export const addbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scale
     const a = v.batch1 as Tensor;
     const b = v.batch2 as Tensor;
     checkBmm(a, b);
-    const [alpha, beta] = [factor(v.alpha, self.dtype, "alpha"), factor(v.beta, self.dtype, "beta")];
+    const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
     const [count, m, k] = a.shape as unknown as [number, number, number];
     // The batch joins the summed dimension, so that one product does it all.
     const left = a.transpose(0, 1).reshape(m, count * k);
@@ -306,7 +302,7 @@ export const addmv: Op<[mat: Tensor, vec: Tensor], "mat vec", Scaled> = custom(
       () => `size mismatch, got input (${self.numel()}), mat (${a.shape.join("x")}), vec (${b.shape[0]})`,
     );
     sameDType(a, b);
-    const [alpha, beta] = [factor(v.alpha, self.dtype, "alpha"), factor(v.beta, self.dtype, "beta")];
+    const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
     const m = a.shape[0]!;
     const out = seed(self, [m], beta);
     multiplyInto(out.unsqueeze(1), a.detach(), b.detach().unsqueeze(1), alpha, beta);

@@ -669,6 +669,10 @@ export function reversedDims(self: Tensor): Tensor {
 
 /** `x.mT`: the last two dims swapped. */
 export function matrixTranspose(self: Tensor): Tensor {
+  if (self.dim() === 0) {
+    warn("deprecated-mT", "Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases.");
+    return self;
+  }
   check(
     self.dim() >= 2,
     () => `tensor.mT is only supported on matrices or batches of matrices. Got ${self.dim()}-D tensor.`,

@@ -20,11 +20,11 @@ test("S109 to returns self when nothing changes and a new tensor otherwise", () 
   expect(t.cpu()).toBe(t);
   expect(t.to("cpu")).toBe(t);
   expect(t.to(torch.float32)).toBe(t);
-  expect(t.to("cpu", { copy: true })).not.toBe(t);
+  expect(t.to("cpu", { copy: true }) === t).toBe(false);
   const u = t.to(torch.float64);
   expect(u.dtype).toBe(torch.float64);
   expect(t.dtype).toBe(torch.float32);
-  expect(t.double()).not.toBe(t);
+  expect(t.double() === t).toBe(false);
 });
 
 test("S110 a module's to changes its parameters in place and returns the module", () => {
@@ -42,7 +42,7 @@ test("S111 a device has a type and an index", () => {
   expect(String(d)).toBe("cuda:0");
   expect(String(torch.device("cuda"))).toBe("cuda");
   expect(String(torch.device("cuda", 1))).toBe("cuda:1");
-  expect(torch.device("cuda")).not.toBe(d);
+  expect(torch.device("cuda") === d).toBe(false);
   expect(torch.device("cpu").index).toBe(null);
 });
 

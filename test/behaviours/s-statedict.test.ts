@@ -159,9 +159,9 @@ test("S35 every call of state_dict makes new detached tensors over the parameter
   const p = m.stateDict();
   const q = m.stateDict();
   const weight = entry(p, "weight");
-  expect(m.stateDict()).not.toBe(p);
-  expect(weight).not.toBe(m.weight);
-  expect(weight).not.toBe(entry(q, "weight"));
+  expect(m.stateDict() === p).toBe(false);
+  expect(weight === m.weight).toBe(false);
+  expect(weight === entry(q, "weight")).toBe(false);
   expect(sameAddress(weight, entry(q, "weight"))).toBe(true);
   expect(sameAddress(weight, m.weight)).toBe(true);
   expect(p).toBeInstanceOf(Map);

@@ -58,7 +58,7 @@ const viewSteps: Record<string, Operation> = {
 
 /** In-place operations that save nothing of what they read: never a reason for an error in backward. */
 const linearWrites: Record<string, Operation> = {
-  mulNumber: (x, _, { a }) => x.mul_(0.5 + (a % 4)),
+  mulNumber: (x, _, { a }) => x.mul_([0.5, -1, 1.25, 0.75][a % 4]!),
   addNumber: (x, _, { a }) => x.add_(a % 3),
   addTensor: (x, other) => x.add_(fitted(x, other).clone(), { alpha: 0.5 }),
   copyTensor: (x, other) => x.copy_(fitted(x, other).clone()),
@@ -79,7 +79,7 @@ const linearWrites: Record<string, Operation> = {
 /** New tensors, linear in what they read. */
 const linearResults: Record<string, Operation> = {
   clone: (x) => x.clone(),
-  double: (x) => x.mul(2),
+  scaled: (x) => x.mul(-1.5),
   sumOfTwo: (x, other) => x.add(fitted(x, other)),
   sumDim: (x) => (x.dim() > 0 ? x.sum(0) : null),
   buffer: (x, _, { a }) => constant(x.shape, a),

@@ -1,0 +1,26 @@
+/** Builds the package: a few modules, one per part, since every file costs an importer time. */
+import { defineConfig } from "vite";
+
+const part = (id: string): string | null => {
+  const match = /\/src\/([a-z]+)\//.exec(id);
+  if (match === null) return null;
+  return ["nn", "optim", "serialize", "copy", "lens", "data", "cli"].includes(match[1]!) ? match[1]! : "core";
+};
+
+export default defineConfig({
+  build: {
+    target: "es2022",
+    minify: false,
+    sourcemap: false,
+    emptyOutDir: true,
+    lib: { entry: { index: "src/index.ts" }, formats: ["es"] },
+    rollupOptions: {
+      external: ["fflate", "koffi"],
+      output: {
+        entryFileNames: "[name].js",
+        chunkFileNames: "[name].js",
+        codeSplitting: { groups: [{ name: part }] },
+      },
+    },
+  },
+});
