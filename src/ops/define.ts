@@ -184,6 +184,8 @@ export function comparison(d: BinaryDeclaration): Binary {
 export interface ElementwiseDeclaration extends Common {
   /** Which kernel, on which operands; `self` comes first where there is an in-place form. */
   readonly kernel: (self: Tensor, values: Values, which: number) => { kernel: Pointwise; operands: Operand[] };
+  /** The kernel of two tensors without further arguments, where it is always the same: spares parsing. */
+  readonly plain?: (a: Tensor, b: Tensor) => Pointwise | null;
 }
 
 /** An elementwise operator with parameters: `clamp`, `lerp`, `add` with `alpha`, … */
@@ -196,6 +198,14 @@ export function elementwise<T>(d: ElementwiseDeclaration): T {
     return { self, ...d.kernel(self, values, which) };
   };
   const call = (...args: unknown[]): Tensor => {
+    if (args.length === 2 && d.plain !== undefined && isTensor(args[0]) && isTensor(args[1])) {
+      const plain = d.plain(args[0], args[1]);
+      if (plain !== null) {
+        const out = plain.apply(args as Tensor[]);
+        if (outermost()) escape(out);
+        return out;
+      }
+    }
     if (op.receiver === 0 && !isScalar(args[0])) needTensor(d.name, args[0]);
     const { kernel, operands } = select(args);
     return bounded(() => kernel.apply(operands));

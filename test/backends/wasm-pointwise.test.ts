@@ -146,7 +146,7 @@ test("a result does not depend on its position", () => {
   const a = heap.alloc(n * 4);
   const out = heap.alloc(n * 4);
   for (const code of codes) {
-    const expr = e[code](e.load(0));
+    const expr: e.Expr = { op: "unary", code, a: e.load(0) };
     const run = wasm.compile({ skeleton: "pointwise", expr, lane: "f32", inputs: ["float32"], output: "float32" });
     for (const x of inputs) {
       const results = Array.from({ length: n }, (_, position) => {

@@ -143,9 +143,13 @@ export function exactExpr(lane: Lane, inputs: number): fc.Arbitrary<e.Expr> {
     expr: fc.oneof(
       { maxDepth: 4, depthSize: "small" },
       tie("leaf"),
-      fc.tuple(fc.constantFrom(...unaries), tie("expr")).map(([code, a]) => e[code](a)),
-      fc.tuple(fc.constantFrom(...binaries), tie("expr"), tie("expr")).map(([code, a, b]) => e[code](a, b)),
-      fc.tuple(fc.constantFrom(...comparisons), tie("expr"), tie("expr")).map(([code, a, b]) => e[code](a, b)),
+      fc.tuple(fc.constantFrom(...unaries), tie("expr")).map(([code, a]): e.Expr => ({ op: "unary", code, a })),
+      fc
+        .tuple(fc.constantFrom(...binaries), tie("expr"), tie("expr"))
+        .map(([code, a, b]): e.Expr => ({ op: "binary", code, a, b })),
+      fc
+        .tuple(fc.constantFrom(...comparisons), tie("expr"), tie("expr"))
+        .map(([code, a, b]): e.Expr => ({ op: "compare", code, a, b })),
       fc.tuple(tie("expr"), tie("expr"), tie("expr")).map(([test, a, b]) => e.select(test, a, b)),
       fc.tuple(fc.constantFrom(...casts), tie("expr")).map(([to, a]) => e.cast(a, to)),
     ),

@@ -165,7 +165,8 @@ function floatBinary(v: Formula, code: Other, a: Local, b: Local): Term {
       return mathematics(v, code, [a, b]);
     case "rem": {
       const rest = held(v, mathematics(v, "fmod", [a, b]));
-      return v.add(rest, v.and(crosses(v, rest, b), b));
+      // Not rest + 0 where nothing is added: that would lose the sign of -0.
+      return v.select(crosses(v, rest, b), v.add(rest, b), rest);
     }
     case "floordiv":
       return floorDivide(v, a, b);

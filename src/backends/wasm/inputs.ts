@@ -5,7 +5,7 @@ import { fold } from "../../ir/fold.ts";
 import { loadBytes, type Walk } from "./access.ts";
 import { decode, decodeMask, encode, encodeMask, type Vectors } from "./convert.ts";
 import { asLane, asMask, type Input, type Value } from "./emit.ts";
-import type { Formula } from "./lanes.ts";
+import { Formula } from "./lanes.ts";
 import type { Local } from "./module.ts";
 
 /** A value as the bytes that an output of dtype `output` stores. */
@@ -46,17 +46,19 @@ export class InputReader {
     const key = `${index} ${as}`;
     let value = this.#values.get(key);
     if (value === undefined) {
-      const bytes = this.#read(index, walk);
-      value = as === "bool" ? decodeMask(this.#v, walk.dtype, bytes) : decode(this.#v, walk.dtype, bytes);
+      // One element for all lanes is read as one, and splat.
+      const v = walk.walk === "b" ? new Formula(this.#v.f, this.#v.lane, 1) : this.#v;
+      const bytes = this.#read(v, index, walk);
+      value = as === "bool" ? decodeMask(v, walk.dtype, bytes) : decode(v, walk.dtype, bytes);
       this.#values.set(key, value);
     }
     return value;
   };
 
-  #read(index: number, walk: Walk): Vectors {
+  #read(v: Formula, index: number, walk: Walk): Vectors {
     let bytes = this.#bytes.get(index);
     if (bytes === undefined) {
-      bytes = loadBytes(this.#v.f, walk, this.#v.active, this.#ahead);
+      bytes = loadBytes(v.f, walk, v.active, walk.walk === "b" ? 0 : this.#ahead);
       this.#bytes.set(index, bytes);
     }
     return bytes;

@@ -40,7 +40,9 @@ function addDims(words: number[], { shape, strides }: Dims, itemsizes: readonly 
 export function readWords(f: FuncBuilder, table: Local, first: number, count: number): Local[] {
   return Array.from({ length: count }, (_, k) => {
     const word = f.local("i32");
-    f.get(table).load("i32.load", WORD * (first + k)).set(word);
+    f.get(table)
+      .load("i32.load", WORD * (first + k))
+      .set(word);
     return word;
   });
 }
@@ -48,8 +50,14 @@ export function readWords(f: FuncBuilder, table: Local, first: number, count: nu
 /** A new variable that points behind `words` words of the table and `rank` dims of `operands` operands. */
 export function skipDims(f: FuncBuilder, table: Local, words: number, rank: Local | null, operands: number): Local {
   const at = f.local("i32");
-  f.get(table).i32(WORD * words).op("i32.add");
-  if (rank !== null) f.get(rank).i32(WORD * dimWords(operands)).op("i32.mul").op("i32.add");
+  f.get(table)
+    .i32(WORD * words)
+    .op("i32.add");
+  if (rank !== null)
+    f.get(rank)
+      .i32(WORD * dimWords(operands))
+      .op("i32.mul")
+      .op("i32.add");
   f.set(at);
   return at;
 }

@@ -42,12 +42,12 @@ export class Plans<Plan> {
   }
 }
 
-/** Writes a table into the heap's scratch area, with the operands' addresses from word `at` on; returns its address. */
-export function placeTable(heap: Heap, words: readonly number[], at: number, operands: readonly Operand[]): number {
+/** Writes a table into the heap's scratch area, with the addresses from word `at` on; returns where it is. */
+export function placeTable(heap: Heap, words: readonly number[], at: number, addresses: readonly number[]): number {
   const table = heap.scratch + SCRATCH_TABLES;
   const first = table / 4;
   const memory = heap.i32;
   for (let k = 0; k < words.length; k++) memory[first + k] = words[k]!; // `set` is slow for short arrays
-  for (let k = 0; k < operands.length; k++) memory[first + at + k] = operands[k]!.address;
+  for (let k = 0; k < addresses.length; k++) memory[first + at + k] = addresses[k]!;
   return table;
 }

@@ -11,41 +11,53 @@ import { InputReader, outputBytes } from "./inputs.ts";
 import { Formula, laneInfo } from "./lanes.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, tableWords } from "./odometer.ts";
-import { placeTable, Plans } from "./plans.ts";
 import type { ValueType } from "./opcodes.ts";
+import { Plans, placeTable } from "./plans.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
 type Grid = (table: number, rank: number) => void;
 
-/** A call by strides: one row, or a loop over rows that reads its arguments from a table. */
+/** A call by strides: a row, or a loop over rows that reads its arguments from a table. */
 type Plan =
   | { readonly row: Row; readonly n: number; readonly steps: readonly number[] }
   | { readonly grid: Grid; readonly words: readonly number[]; readonly rank: number };
+
+/** A plan for part of the elements, whose addresses begin `offsets` bytes after the operands'. */
+type Part = Plan & { readonly offsets: readonly number[] };
 
 /** Compiles a pointwise kernel; one module per combination of operand classes, at its first use. */
 export function pointwise(kernel: PointwiseKernel, context: WasmContext): PointwiseRun {
   const rows = new Map<string, Row>();
   const grids = new Map<string, Grid>();
-  const plans = new Plans<Plan>();
+  const plans = new Plans<readonly Part[]>();
   const itemsizes = [kernel.output, ...kernel.inputs].map((name) => dtypes[name].itemsize);
   const dense = (classes: string): Row => once(rows, classes, () => compileRow(kernel, context, classes));
   const grid = (classes: string): Grid => once(grids, classes, () => compileGrid(kernel, context, classes));
-  const planOf = (shape: readonly number[], operands: readonly Operand[]): Plan => {
-    const strides = operands.map((operand) => operand.strides);
-    const dims = rowLast(orderedCollapse(shape, strides));
+  const planOf = (dims: Dims): Plan => {
     const { size: n, last, rest } = popDim(dims);
     const classes = last.map(classOf).join("");
     const steps = last.flatMap((stride, k) => (classes[k] === "s" ? [stride * itemsizes[k]!] : []));
     const rank = rest.shape.length;
     if (rank === 0) return { row: dense(classes), n, steps };
-    const head = [n, ...operands.map(() => 0), ...steps];
+    const head = [n, ...itemsizes.map(() => 0), ...steps];
     return { grid: grid(classes), words: tableWords(head, [{ dims: rest, itemsizes }]), rank };
+  };
+  const partsOf = (shape: readonly number[], operands: readonly Operand[]): Part[] => {
+    const strides = operands.map((operand) => operand.strides);
+    const { shape: sizes, strides: ordered } = orderByStride({ shape, strides });
+    return tiles(rowLast(collapse(sizes, ordered))).map(({ dims, offsets }) => ({
+      ...planOf(dims),
+      offsets: offsets.map((offset, k) => offset * itemsizes[k]!),
+    }));
   };
   const strided = (shape: readonly number[], operands: readonly Operand[]): void => {
     if (shape.includes(0)) return;
-    const plan = plans.find(operands, shape) ?? plans.keep(planOf(shape, operands), operands, shape);
-    if ("grid" in plan) plan.grid(placeTable(context.heap, plan.words, 1, operands), plan.rank);
-    else plan.row(plan.n, operands[0]!.address, ...operands.slice(1).map(({ address }) => address), ...plan.steps);
+    const parts = plans.find(operands, shape) ?? plans.keep(partsOf(shape, operands), operands, shape);
+    for (const part of parts) {
+      const [out = 0, ...inputs] = operands.map(({ address }, k) => address + part.offsets[k]!);
+      if ("grid" in part) part.grid(placeTable(context.heap, part.words, 1, [out, ...inputs]), part.rank);
+      else part.row(part.n, out, ...inputs, ...part.steps);
+    }
   };
   return { dense, strided };
 }
@@ -59,11 +71,6 @@ function once<T>(made: Map<string, T>, key: string, make: () => T): T {
   return value;
 }
 
-function orderedCollapse(shape: readonly number[], strides: readonly (readonly number[])[]): Dims {
-  const { shape: sizes, strides: kept } = orderByStride({ shape, strides });
-  return collapse(sizes, kept);
-}
-
 /** Rows shorter than this are not worth a call if another dim is several times longer. */
 const SHORT_ROW = 8;
 
@@ -75,6 +82,39 @@ function rowLast(dims: Dims): Dims {
   if (dims.shape[longest]! < 4 * dims.shape[last]!) return dims;
   const order = dims.shape.map((_, dim) => dim).filter((dim) => dim !== longest);
   return permuteDims(dims, [...order, longest]);
+}
+
+/** Elements of a row in a tile: as many cache lines of a transposed operand stay in reach. */
+const TILE = 32;
+
+/** Dims of a part of the elements, and where it begins, in elements. */
+interface Tile {
+  readonly dims: Dims;
+  readonly offsets: readonly number[];
+}
+
+/**
+ * Rows that cross an operand's cache lines are cut into tiles, which go down those lines before the next ones. The
+ * last, narrower tile is a part of its own.
+ */
+function tiles(dims: Dims): readonly Tile[] {
+  const whole = { dims, offsets: dims.strides.map(() => 0) };
+  const last = dims.shape.length - 1;
+  const n = dims.shape[last] ?? 1;
+  const crossed = (dim: number): boolean => dims.strides.some((list) => list[dim] === 1 && list[last]! > 1);
+  const down = dims.shape.findIndex((size, dim) => dim !== last && size >= TILE / 4 && crossed(dim));
+  if (down < 0 || n < 2 * TILE) return [whole];
+  const main = n - (n % TILE);
+  // [..., n] as [..., n / TILE, TILE], with the crossed dim between the two.
+  const cut: Dims = {
+    shape: [...dims.shape.slice(0, last), main / TILE, TILE],
+    strides: dims.strides.map((list) => [...list.slice(0, last), list[last]! * TILE, list[last]!]),
+  };
+  const order = cut.shape.map((_, dim) => dim).filter((dim) => dim !== down && dim !== last + 1);
+  const tiled = { dims: permuteDims(cut, [...order, down, last + 1]), offsets: whole.offsets };
+  if (main === n) return [tiled];
+  const rest = { shape: [...dims.shape.slice(0, last), n - main], strides: dims.strides };
+  return [tiled, { dims: rest, offsets: dims.strides.map((list) => list[last]! * main) }];
 }
 
 function compileRow(kernel: PointwiseKernel, context: WasmContext, classes: string): Row {
@@ -162,4 +202,3 @@ function isLight(expr: Expr): boolean {
   });
   return size <= 4 && !heavy.has(expr.op);
 }
-

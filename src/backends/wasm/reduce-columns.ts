@@ -1,13 +1,13 @@
 /** Reductions down columns: neighbouring results side by side, several vectors of them at a time. */
 import type { OperandClass, ReduceKernel } from "../../ir/kernel.ts";
 import { advance, type Walk } from "./access.ts";
-import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 import { emitExpr } from "./emit.ts";
 import { InputReader } from "./inputs.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims } from "./odometer.ts";
 import { storeResult } from "./reduce-result.ts";
+import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 
 /** Vectors side by side: what a cache line of float32 holds. */
 const GROUP = 4;
@@ -74,7 +74,11 @@ function emitColumns(f: FuncBuilder, all: Columns, left: Local, width: number, v
   const v = new Formula(f, kernel.lane, width);
   const states = Array.from({ length: vectors }, () => accumulator(f, kernel, 1));
   f.while(
-    () => f.get(left).i32(width * vectors).op("i32.ge_u"),
+    () =>
+      f
+        .get(left)
+        .i32(width * vectors)
+        .op("i32.ge_u"),
     () => {
       for (const state of states) state.start();
       emitRows(v, all, states);
@@ -110,18 +114,23 @@ function emitRows(v: Formula, all: Columns, states: readonly Accumulator[]): voi
       f.get(starts[k]!).set(address);
       return { ...input, address };
     });
-    emitBlocks(f, all.rows, () => {
-      states.forEach((state, k) => {
-        const reader = new InputReader(v, walks, k * v.active);
-        state.take(0, emitExpr(v, kernel.pre, reader.input), at);
-      });
-      walks.forEach(({ address }, k) => {
-        f.add(address, all.steps[k]!);
-      });
-      if (arg) f.add(position, 1);
-    }, () => {
-      for (const state of states) state.flush();
-    });
+    emitBlocks(
+      f,
+      all.rows,
+      () => {
+        states.forEach((state, k) => {
+          const reader = new InputReader(v, walks, k * v.active);
+          state.take(0, emitExpr(v, kernel.pre, reader.input), at);
+        });
+        walks.forEach(({ address }, k) => {
+          f.add(address, all.steps[k]!);
+        });
+        if (arg) f.add(position, 1);
+      },
+      () => {
+        for (const state of states) state.flush();
+      },
+    );
   });
 }
 

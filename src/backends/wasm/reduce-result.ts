@@ -1,11 +1,11 @@
 /** The end of a reduction: its `post` expression, and the store. */
 import type { ReduceKernel } from "../../ir/kernel.ts";
 import { storeBytes, type Walk } from "./access.ts";
-import { isArg } from "./reduce-state.ts";
 import { asLane, asMask, emitExpr, type Value } from "./emit.ts";
 import { outputBytes } from "./inputs.ts";
 import { type Formula, laneInfo, type Term } from "./lanes.ts";
 import type { Local } from "./module.ts";
+import { isArg } from "./reduce-state.ts";
 
 /** Stores what `combined`, the results of the active lanes, become; `count` elements went into each. */
 export function storeResult(v: Formula, kernel: ReduceKernel, combined: Value, count: Local, out: Walk): void {

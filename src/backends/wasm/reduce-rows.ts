@@ -1,13 +1,13 @@
 /** Reductions along rows: one result from runs of elements, dense or a stride apart. */
 import type { OperandClass, ReduceKernel } from "../../ir/kernel.ts";
 import { advance, type Walk } from "./access.ts";
-import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 import { emitExpr } from "./emit.ts";
 import { InputReader } from "./inputs.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims } from "./odometer.ts";
 import { storeResult } from "./reduce-result.ts";
+import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 
 /** Vectors of one iteration, each into a slot of its own. */
 const SLOTS = 4;
@@ -89,13 +89,26 @@ function emitRow(
     f.add(n, -count);
   };
   if (!arg && walks.every(({ walk }) => walk !== "s")) {
-    emitBlocks(f, n, width, (slot) => {
-      const v = new Formula(f, kernel.lane, width);
-      state.take(slot, emitExpr(v, kernel.pre, new InputReader(v, walks, slot * width, fixed).input), 0);
-    }, () => move(SLOTS * width), () => state.flush());
+    emitBlocks(
+      f,
+      n,
+      width,
+      (slot) => {
+        const v = new Formula(f, kernel.lane, width);
+        state.take(slot, emitExpr(v, kernel.pre, new InputReader(v, walks, slot * width, fixed).input), 0);
+      },
+      () => move(SLOTS * width),
+      () => state.flush(),
+    );
   }
-  f.while(() => f.get(n).i32(width).op("i32.ge_u"), () => single(width));
-  f.while(() => f.get(n), () => single(1));
+  f.while(
+    () => f.get(n).i32(width).op("i32.ge_u"),
+    () => single(width),
+  );
+  f.while(
+    () => f.get(n),
+    () => single(1),
+  );
 }
 
 /** Loops over whole blocks: `take` once per slot and iteration, `flush` at the end of each block. */

@@ -3,14 +3,14 @@ import { dtypes } from "../../core/dtype.ts";
 import { collapse, type Dims, orderByStride, popDim } from "../../ir/collapse.ts";
 import type { Operand, ReduceKernel, ReduceRun } from "../../ir/kernel.ts";
 import { classOf } from "./access.ts";
-import { isArg } from "./reduce-state.ts";
 import type { WasmContext } from "./context.ts";
 import { laneInfo } from "./lanes.ts";
 import { exported, ModuleBuilder } from "./module.ts";
 import { tableWords } from "./odometer.ts";
-import { placeTable, Plans } from "./plans.ts";
+import { Plans, placeTable } from "./plans.ts";
 import { columnFunction } from "./reduce-columns.ts";
 import { rowFunction } from "./reduce-rows.ts";
+import { isArg } from "./reduce-state.ts";
 
 type Run = (table: number, innerRank: number, outerRank: number) => void;
 
@@ -55,7 +55,8 @@ export function reduce(kernel: ReduceKernel, context: WasmContext): ReduceRun {
     const operands = [out, ...inputs];
     const plan =
       plans.find(operands, outer, inner) ?? plans.keep(planOf(outer, inner, operands), operands, outer, inner);
-    plan.run(placeTable(context.heap, plan.words, plan.at, operands), plan.innerRank, plan.outerRank);
+    const addresses = operands.map(({ address }) => address);
+    plan.run(placeTable(context.heap, plan.words, plan.at, addresses), plan.innerRank, plan.outerRank);
   };
 }
 
@@ -105,7 +106,12 @@ function columnWay({ lane }: ReduceKernel, dims: Arranged, sizes: readonly numbe
 function rowWay(dims: Arranged, sizes: readonly number[]): Way {
   const row = popDim(dims.inner);
   const steps = row.last.map((stride, k) => stride * sizes[k]!);
-  return { key: `rows ${row.last.map(classOf).join("")}`, head: [row.size, ...steps], inner: row.rest, outer: dims.outer };
+  return {
+    key: `rows ${row.last.map(classOf).join("")}`,
+    head: [row.size, ...steps],
+    inner: row.rest,
+    outer: dims.outer,
+  };
 }
 
 function compile(kernel: ReduceKernel, context: WasmContext, key: string): Run {
@@ -115,4 +121,3 @@ function compile(kernel: ReduceKernel, context: WasmContext, key: string): Run {
   define(module, kernel, classes);
   return exported<Run>(context.instantiate(module.finish()), "reduce");
 }
-

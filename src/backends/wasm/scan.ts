@@ -10,7 +10,7 @@ import { Formula, laneInfo, type Term } from "./lanes.ts";
 import { hostCall } from "./math/host.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims, tableWords } from "./odometer.ts";
-import { placeTable, Plans } from "./plans.ts";
+import { Plans, placeTable } from "./plans.ts";
 
 type Run = (table: number, rank: number) => void;
 
@@ -42,7 +42,8 @@ export function scan(kernel: ScanKernel, context: WasmContext): ScanRun {
     const inner = [length];
     const plan =
       plans.find(operands, shape, inner) ?? plans.keep(planOf(shape, length, operands), operands, shape, inner);
-    plan.run(placeTable(context.heap, plan.words, 1, operands), plan.rank);
+    const addresses = operands.map(({ address }) => address);
+    plan.run(placeTable(context.heap, plan.words, 1, addresses), plan.rank);
   };
 }
 
@@ -54,12 +55,14 @@ function compile(kernel: ScanKernel, context: WasmContext, operands: number): Ru
     const steps = words.slice(operands);
     const loops = skipDims(f, table, 1 + 2 * operands, null, 0);
     const names = [kernel.output, kernel.input, "int64"] as const;
-    const walks = addresses.map((_, k): Walk => ({
-      dtype: names[k]!,
-      walk: "s",
-      address: f.local("i32"),
-      stride: steps[k]!,
-    }));
+    const walks = addresses.map(
+      (_, k): Walk => ({
+        dtype: names[k]!,
+        walk: "s",
+        address: f.local("i32"),
+        stride: steps[k]!,
+      }),
+    );
     emitOdometer(f, loops, rank, addresses, () => {
       walks.forEach(({ address }, k) => {
         f.get(addresses[k]!).set(address);

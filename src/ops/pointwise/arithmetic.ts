@@ -1,11 +1,12 @@
-/** Elementwise arithmetic. */
+/** Sums, differences, products and quotients. */
 import { bool, type DType } from "../../core/dtype.ts";
 import { check, RuntimeError } from "../../core/errors.ts";
-import type { Operand, Scalar } from "../../core/scalar.ts";
+import { type Operand, resultType, type Scalar } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary, Forms, OpInfo, Unary } from "../call.ts";
-import { binary, elementwise, pointwise, unary } from "../define.ts";
+import { binary, elementwise, needTensor, pointwise } from "../define.ts";
+import { alias, kernel, noBool, one, scalarTo, zeroGrad } from "./kernel.ts";
 
 /** `add(a, b, { alpha })`. */
 export interface WithAlpha {
@@ -50,6 +51,16 @@ export const add: WithAlpha = elementwise({
   },
 });
 
+function refuseBools(self: Operand, other: Operand): void {
+  if (!isBool(self) && !isBool(other)) return;
+  const both = isBool(self) && isBool(other);
+  throw new RuntimeError(
+    both
+      ? "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+      : "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+  );
+}
+
 /** Elementwise difference, the second operand times `alpha`. */
 export const sub: WithAlpha = elementwise({
   name: "sub",
@@ -57,22 +68,44 @@ export const sub: WithAlpha = elementwise({
   kernel: (self, v) => {
     const other = v.other as Operand;
     const alpha = v.alpha as Scalar;
-    if (isBool(self) || isBool(other)) {
-      const both = isBool(self) && isBool(other);
-      throw new RuntimeError(
-        both
-          ? "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
-          : "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
-      );
-    }
+    refuseBools(self, other);
     if (alpha === 1) return { kernel: subKernel, operands: [self, other] };
     checkAlpha(self, other, alpha);
     return { kernel: subScaled, operands: [self, other, alpha] };
   },
 });
+/** `sub` by its longer name. */
+export const subtract: WithAlpha = alias("subtract", sub);
+
+/** `rsub(a, b, { alpha })`. */
+export interface Rsub {
+  (self: Tensor, ...args: Forms<[other: Operand], ["other"], { alpha?: Scalar }>): Tensor;
+  readonly op: OpInfo;
+}
+
+const reversed = (node: string) =>
+  kernel("rsub", 3, (a, b, alpha) => ir.sub(b!, ir.mul(alpha!, a!)), { node: `RsubBackward${node}` });
+const rsubTensor = reversed("0");
+const rsubScalar = reversed("1");
+
+/** `other - self * alpha`. */
+export const rsub: Rsub = elementwise({
+  name: "rsub",
+  params: "other:operand * alpha:scalar=1",
+  inplace: false,
+  kernel: (self, v) => {
+    const other = v.other as Operand;
+    const alpha = v.alpha as Scalar;
+    refuseBools(needTensor("rsub", self), other);
+    checkAlpha(self, other, alpha);
+    return { kernel: isTensor(other) ? rsubTensor : rsubScalar, operands: [self, other, alpha] };
+  },
+});
 
 /** Elementwise product. */
 export const mul: Binary = binary({ name: "mul", value: (a, b) => ir.mul(a, b) });
+/** `mul` by its longer name. */
+export const multiply: Binary = alias("multiply", mul);
 
 /** `div(a, b, { roundingMode })`. */
 export interface Div {
@@ -81,13 +114,14 @@ export interface Div {
   readonly inplace: true;
 }
 
-const trueDiv = pointwise("div", 2, (a, b) => ir.div(a!, b!), { dtype: "float" });
-const truncDiv = pointwise("div", 2, (a, b) => ir.trunc(ir.div(a!, b!)), {
-  grads: [() => ir.constant(0), () => ir.constant(0)],
+const divided = pointwise("div", 2, (a, b) => ir.div(a!, b!), {
+  dtype: "float",
+  // As PyTorch: not by way of the result, which is infinite where the quotient overflows.
+  grads: [(g, [, b]) => ir.div(g, b!), (g, [a, b]) => ir.mul(ir.neg(g), ir.div(ir.div(a!, b!), b!))],
 });
-const floorDiv = pointwise("div", 2, (a, b) => ir.floordiv(a!, b!), {
-  grads: [() => ir.constant(0), () => ir.constant(0)],
-});
+const rounded = { node: "DivBackward2", grads: [zeroGrad, zeroGrad] };
+const truncated = kernel("div", 2, (a, b) => ir.trunc(ir.div(a!, b!)), rounded);
+const floored = kernel("div", 2, (a, b) => ir.floordiv(a!, b!), rounded);
 
 /** Throws as integer division by zero does, before anything is computed. */
 export function refuseZeroDivision(self: Operand, other: Operand): void {
@@ -106,17 +140,112 @@ export const div: Div = elementwise({
   name: "div",
   params: "other:operand * roundingMode:str?=null",
   kernel: (self, v) => {
-    const operands = [self, v.other as Operand];
+    const other = v.other as Operand;
+    const operands = [self, other];
     const mode = v.roundingMode as string | null;
-    if (mode === null) return { kernel: trueDiv, operands };
+    if (mode === null) return { kernel: divided, operands };
     check(
       mode === "trunc" || mode === "floor",
       () => `div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '${mode}'`,
     );
+    noBool(`div_${mode}_cpu`)(resultType(operands));
+    refuseZeroDivision(self, other);
+    return { kernel: mode === "trunc" ? truncated : floored, operands };
+  },
+});
+/** `div` by its longer name. */
+export const divide: Div = alias("divide", div);
+
+/** Elementwise quotient in floats. */
+export const trueDivide: Binary = elementwise({
+  name: "trueDivide",
+  params: "other:operand",
+  kernel: (self, v) => ({ kernel: divided, operands: [self, v.other as Operand] }),
+});
+
+const unknown = "derivative for aten::floor_divide is not implemented";
+const floorQuotient = kernel("floorDivide", 2, (a, b) => ir.floordiv(a!, b!), {
+  node: "NotImplemented",
+  missing: [unknown, unknown],
+});
+
+/** Elementwise quotient, rounded down: Python's `//`. */
+export const floorDivide: Binary = elementwise({
+  name: "floorDivide",
+  params: "other:operand",
+  kernel: (self, v) => {
+    const operands = [self, v.other as Operand];
+    noBool("div_floor_cpu")(resultType(operands));
     refuseZeroDivision(self, v.other as Operand);
-    return { kernel: mode === "trunc" ? truncDiv : floorDiv, operands };
+    return { kernel: floorQuotient, operands };
   },
 });
 
+const negated = kernel("neg", 1, (x) => ir.neg(x!));
+
 /** Elementwise negation. */
-export const neg: Unary = unary({ name: "neg", value: (x) => ir.neg(x) });
+export const neg: Unary = one({
+  name: "neg",
+  refuse: (dtype) =>
+    check(
+      dtype !== bool,
+      () =>
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the " +
+        "`~` or `logical_not()` operator instead.",
+    ),
+  kernel: negated,
+});
+/** `neg` by its longer name. */
+export const negative: Unary = alias("negative", neg);
+
+/** `addcmul(self, tensor1, tensor2, { value })`. */
+export interface Addc {
+  (
+    self: Tensor,
+    ...args: Forms<[tensor1: Tensor, tensor2: Tensor], ["tensor1", "tensor2"], { value?: Scalar }>
+  ): Tensor;
+  readonly op: OpInfo;
+  readonly inplace: true;
+}
+
+const plusProduct = kernel("addcmul", 4, (x, a, b, value) => ir.add(x!, ir.mul(ir.mul(value!, a!), b!)));
+const plusQuotient = kernel("addcdiv", 4, (x, a, b, value) => ir.add(x!, ir.div(ir.mul(value!, a!), b!)), {
+  grads: [
+    (g) => g,
+    (g, [, , b, value]) => ir.mul(g, ir.div(value!, b!)),
+    (g, [, a, b, value]) => ir.neg(ir.mul(g, ir.div(ir.mul(value!, a!), ir.mul(b!, b!)))),
+    null,
+  ],
+});
+
+/** `self + value * tensor1 * tensor2`. */
+export const addcmul: Addc = elementwise({
+  name: "addcmul",
+  params: "tensor1:tensor tensor2:tensor * value:scalar=1",
+  kernel: (self, v) => {
+    const tensors = [needTensor("addcmul", self), v.tensor1 as Tensor, v.tensor2 as Tensor];
+    const dtype = resultType(tensors);
+    noBool("addcmul_cpu_out")(dtype);
+    return { kernel: plusProduct, operands: [...tensors, scalarTo(v.value as Scalar, dtype)] };
+  },
+});
+
+/** `self + value * tensor1 / tensor2`. */
+export const addcdiv: Addc = elementwise({
+  name: "addcdiv",
+  params: "tensor1:tensor tensor2:tensor * value:scalar=1",
+  kernel: (self, v) => {
+    const [a, b] = [v.tensor1 as Tensor, v.tensor2 as Tensor];
+    check(
+      a.dtype.isFloatingPoint || b.dtype.isFloatingPoint,
+      () =>
+        "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true " +
+        "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * " +
+        "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / " +
+        "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * " +
+        "tensor1 / tensor2), for all dtypes.",
+    );
+    const tensors = [needTensor("addcdiv", self), a, b];
+    return { kernel: plusQuotient, operands: [...tensors, scalarTo(v.value as Scalar, resultType(tensors))] };
+  },
+});

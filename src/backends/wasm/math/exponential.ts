@@ -2,7 +2,6 @@
 import type { Formula, Term } from "../lanes.ts";
 import type { Local } from "../module.ts";
 
-const LOG2_E = 1.4426950408889634;
 /** ln 2 in two parts; the first has few bits, so that its product with n is exact. */
 const LN2_HIGH = 0.693359375;
 const LN2_LOW = -2.1219444e-4;
@@ -40,7 +39,7 @@ interface Reduced {
 }
 
 function reduce(v: Formula, x: Local): Reduced {
-  const rounded = v.let(v.add(v.mul(x, LOG2_E), ROUNDER));
+  const rounded = v.let(v.add(v.mul(x, Math.LOG2E), ROUNDER));
   const n = v.let(v.sub(rounded, ROUNDER));
   const r = v.let(v.sub(v.sub(x, v.mul(n, LN2_HIGH)), v.mul(n, LN2_LOW)));
   return { rounded, r };

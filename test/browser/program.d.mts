@@ -1,0 +1,7 @@
+export function train(torch: unknown): {
+  losses: number[];
+  weight: number[];
+  printed: string;
+  same: boolean;
+  bytes: number;
+};
