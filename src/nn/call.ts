@@ -23,9 +23,7 @@ export function callable<M extends object>(prototype: M, table: Registered[typeo
 function invoke(module: object & Registered, args: unknown[]): unknown {
   const forward: unknown = Reflect.get(module, "forward");
   if (typeof forward !== "function") {
-    throw new NotImplementedError(
-      `Module [${module.constructor.name}] is missing the required "forward" function`,
-    );
+    throw new NotImplementedError(`Module [${module.constructor.name}] is missing the required "forward" function`);
   }
   if (depth === 0) announce(() => ({ kind: "forward", module }));
   const { hooks } = module[registry];

@@ -9,38 +9,40 @@ export interface RemovableHandle {
   [Symbol.dispose](): void;
 }
 
+/** A function that is compared as methods are, so that a module's own class may stand in its parameters. */
+type Loose<T extends { call: unknown }> = T["call"];
+
 /** Gradients as hooks see them. */
 export type HookGrads = readonly (Tensor | null)[];
 
 /** Runs before `forward`; an array that it returns replaces the arguments, another value becomes the only one. */
-export type ForwardPreHook<M, A extends unknown[]> = (module: M, args: A) => unknown;
+export type ForwardPreHook<M, A extends unknown[]> = Loose<{ call(module: M, args: A): unknown }>;
 
 /** Runs after `forward`; what it returns replaces the output. */
-export type ForwardHook<M, A extends unknown[], R> = (module: M, args: A, output: R) => unknown;
+export type ForwardHook<M, A extends unknown[], R> = Loose<{ call(module: M, args: A, output: R): unknown }>;
 
 /** Runs when the gradients of a module's inputs are known; what it returns replaces them. */
-export type FullBackwardHook<M> = (
-  module: M,
-  gradInput: HookGrads,
-  gradOutput: HookGrads,
-) => Tensor | HookGrads | null | undefined | void;
+export type FullBackwardHook<M> = Loose<{
+  call(module: M, gradInput: HookGrads, gradOutput: HookGrads): Tensor | HookGrads | null | undefined | void;
+}>;
 
 /** Runs when the gradients of a module's outputs are known; what it returns replaces them. */
-export type FullBackwardPreHook<M> = (
-  module: M,
-  gradOutput: HookGrads,
-) => Tensor | HookGrads | null | undefined | void;
+export type FullBackwardPreHook<M> = Loose<{
+  call(module: M, gradOutput: HookGrads): Tensor | HookGrads | null | undefined | void;
+}>;
 
 /** Runs after a module put its entries into a state dict; may edit it, or return another. */
-export type StateDictHook<M> = (
-  module: M,
-  stateDict: StateDict,
-  prefix: string,
-  localMetadata: { version?: number },
-) => StateDict | null | undefined | void;
+export type StateDictHook<M> = Loose<{
+  call(
+    module: M,
+    stateDict: StateDict,
+    prefix: string,
+    local: { version?: number },
+  ): StateDict | null | undefined | void;
+}>;
 
 /** Runs before a module puts its entries into a state dict. */
-export type StateDictPreHook<M> = (module: M, prefix: string, keepVars: boolean) => void;
+export type StateDictPreHook<M> = Loose<{ call(module: M, prefix: string, keepVars: boolean): void }>;
 
 /** Runs before a module reads its entries; may edit the dictionary, which is a copy of the caller's. */
 export type LoadStateDictPreHook = (
@@ -54,11 +56,10 @@ export type LoadStateDictPreHook = (
 ) => void;
 
 /** Runs after loading; may edit the lists of keys. */
-export type LoadStateDictPostHook<M> = (module: M, incompatibleKeys: IncompatibleKeys) => void;
+export type LoadStateDictPostHook<M> = Loose<{ call(module: M, incompatibleKeys: IncompatibleKeys): void }>;
 
 /** What is kept of a hook: functions of any module. */
 type Kept = (...args: never[]) => unknown;
-
 
 /** Hooks of one kind in order. */
 export class HookList {
@@ -92,7 +93,6 @@ export class HookList {
     this.#entries.push(...other.#entries);
   }
 }
-
 
 /** All hooks of a module. */
 export class Hooks {

@@ -30,28 +30,29 @@ import {
   isModule,
   moduleBrand,
   noAttribute,
+  type Registered,
   Registry,
   registerBuffer,
   registerModule,
   registerParameter,
-  type Registered,
   registry,
 } from "./registry.ts";
 import {
   collect,
   type IncompatibleKeys,
   type LoadOptions,
+  type LocalMetadata,
   load,
   loadOwn,
   plain,
-  type LocalMetadata,
   type StateDictOptions,
   saveOwn,
 } from "./state.ts";
 import { type MemberOptions, namedMembers } from "./walk.ts";
 
 /** A module of any arguments and result, for mixed lists. */
-export type AnyModule = Module<never[], unknown>;
+// biome-ignore lint/suspicious/noExplicitAny: arguments stand on both sides of the methods, so that only any fits all modules
+export type AnyModule = Module<any[], any>;
 
 /** What a state dict may be given as. */
 export type StateDictLike = ReadonlyMap<string, unknown> | { readonly [key: string]: unknown };
@@ -62,6 +63,13 @@ export interface ModuleToOptions {
   dtype?: DTypeLike | null;
   nonBlocking?: boolean;
 }
+
+/** The forms of `to`. */
+export type ModuleToArguments =
+  | [dtype: DTypeLike, nonBlocking?: boolean]
+  | [device: DeviceLike | null, dtype?: DTypeLike | null, nonBlocking?: boolean]
+  | [tensor: Tensor, nonBlocking?: boolean]
+  | [options: ModuleToOptions];
 
 const toSignatures = [
   signature("dtype:dtype nonBlocking:bool=false"),
@@ -200,7 +208,12 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
   namedModules(options: { memo?: Set<AnyModule> | null; prefix?: string; removeDuplicate?: boolean }): NamedModules;
   namedModules(...args: unknown[]): NamedModules {
     const v = read("namedModules", "memo:any?=null prefix:str='' removeDuplicate:bool=true", args);
-    return walkModules(this, (v.memo as Set<AnyModule> | null) ?? new Set(), v.prefix as string, v.removeDuplicate === true);
+    return walkModules(
+      this,
+      (v.memo as Set<AnyModule> | null) ?? new Set(),
+      v.prefix as string,
+      v.removeDuplicate === true,
+    );
   }
 
   /** The module at a dotted path; `""` is this one. */
@@ -270,11 +283,7 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
   }
 
   /** Converts and moves parameters, gradients and buffers in place; integers keep their dtype. */
-  to(dtype: DTypeLike, nonBlocking?: boolean): this;
-  to(device: DeviceLike | null, dtype?: DTypeLike | null, nonBlocking?: boolean): this;
-  to(tensor: Tensor, nonBlocking?: boolean): this;
-  to(options: ModuleToOptions): this;
-  to(...args: unknown[]): this {
+  to(...args: ModuleToArguments): this {
     const { values: v } = parseAny("to", toSignatures, args);
     const like = v.tensor as Tensor | undefined;
     const dtype = (v.dtype as DType | null | undefined) ?? like?.dtype ?? null;
@@ -507,4 +516,3 @@ export function clearGrad(param: Tensor, drop: boolean): void {
   else grad.requiresGrad_(false);
   noGrad(() => grad.zero_());
 }
-

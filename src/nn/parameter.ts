@@ -1,10 +1,10 @@
 /** `nn.Parameter` and `nn.Buffer`: tensors that a module registers when they are its fields. */
 import { check } from "../core/errors.ts";
+import { getDefaultDtype } from "../core/scalar.ts";
 import { escape } from "../core/scope.ts";
 import { isTensor, Tensor, TensorImpl, versionCell } from "../core/tensor.ts";
-import { emptyTensor } from "../ops/operands.ts";
 import { printing } from "../ops/members.ts";
-import { getDefaultDtype } from "../core/scalar.ts";
+import { emptyTensor } from "../ops/operands.ts";
 
 const parameterBrand: unique symbol = Symbol.for("cresset.Parameter") as never;
 const bufferBrand: unique symbol = Symbol.for("cresset.Buffer") as never;

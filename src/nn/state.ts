@@ -313,4 +313,3 @@ function put(module: AnyModule, name: string, target: Tensor, input: Tensor): vo
   if (param === input) param.requiresGrad_(target.requiresGrad);
   assign(module, name, param);
 }
-

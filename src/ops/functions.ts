@@ -14,7 +14,7 @@ export {
   zerosLike,
 } from "./create.ts";
 export * from "./families.ts";
-export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
+export { gather, indexSelect } from "./gather.ts";
 export { indexPut } from "./indexing.ts";
 export { all, amax, amin, any, mean, sum } from "./reductions.ts";
 export {

@@ -1,16 +1,20 @@
 /** Reading and writing by index tensors: the gather and scatter kernels and the operators that are one of them. */
 import { int64 } from "../core/dtype.ts";
-import { check, IndexError } from "../core/errors.ts";
+import { check, IndexError, RuntimeError } from "../core/errors.ts";
 import { broadcastShapes, Layout, list, wrapDim } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { IndexSpace, ScatterKernel } from "../ir/kernel.ts";
 import { runner } from "../ir/runtime.ts";
 import type { Op } from "./call.ts";
+import { contiguousFormat } from "./copy.ts";
 import { custom, differentiable } from "./define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
 
+/** What the user is told of an index that is out of bounds. */
+export type Refusal = (dim: number, value: number, size: number) => Error;
+
 /** How positions of the result find their place in the indexed tensor. */
-interface Plan {
+export interface Plan {
   /** The result's shape. */
   readonly shape: readonly number[];
   /** The indexed tensor's strides along the result's dims: 0 where an index decides. */
@@ -20,17 +24,41 @@ interface Plan {
   readonly space: IndexSpace;
 }
 
-function outOfBounds(dim: number, value: number, size: number): IndexError {
-  return new IndexError(`index ${value} is out of bounds for dimension ${dim} with size ${size}`);
+const outOfBoundsText = (dim: number, value: number, size: number): string =>
+  `index ${value} is out of bounds for dimension ${dim} with size ${size}`;
+
+/** The error of `x[index]`. */
+export const outOfBounds: Refusal = (dim, value, size) => new IndexError(outOfBoundsText(dim, value, size));
+
+/** The error of `gather` and `scatter`. */
+export const outOfReach: Refusal = (dim, value, size) => new RuntimeError(outOfBoundsText(dim, value, size));
+
+/** The error of `indexSelect` and `indexAdd`. */
+export const outOfRange: Refusal = () => new IndexError("index out of range in self");
+
+/** Throws for a negative index, where PyTorch does not count from the end. */
+export function refuseNegative(index: Tensor, dim: number, size: number, refusal: Refusal): void {
+  if (isMeta(index)) return;
+  const { storage, layout } = index.contiguous().impl;
+  const longs = storage.window(int64);
+  // The sign of an int64 is that of its high word, which spares a bigint for every element.
+  const words = new Int32Array(longs.buffer, longs.byteOffset, longs.length * 2);
+  for (let i = layout.offset; i < layout.offset + layout.numel; i++) {
+    if (words[2 * i + 1]! < 0) throw refusal(dim, Number(longs[i]), size);
+  }
 }
 
-function refuse(hit: { operand: number; value: number } | null, dims: readonly number[], self: Tensor): void {
-  if (hit === null) return;
-  const dim = dims[hit.operand]!;
-  throw outOfBounds(dim, hit.value, self.shape[dim]!);
+function refuse(
+  hit: { operand: number; value: number } | null,
+  dims: readonly number[],
+  { space }: Plan,
+  refusal: Refusal,
+): void {
+  if (hit !== null) throw refusal(dims[hit.operand]!, hit.value, space.sizes[hit.operand]!);
 }
 
-function gatherRaw(self: Tensor, plan: Plan, dims: readonly number[]): Tensor {
+/** The elements that a plan names, as a new tensor. */
+export function gatherRaw(self: Tensor, plan: Plan, dims: readonly number[], refusal: Refusal = outOfBounds): Tensor {
   const out = emptyTensor(plan.shape, self.dtype, self.device);
   if (out.numel() === 0 || isMeta(out)) return out;
   const run = runner({ skeleton: "gather", dtype: self.dtype.name, indices: plan.indices.length });
@@ -43,13 +71,22 @@ function gatherRaw(self: Tensor, plan: Plan, dims: readonly number[]): Tensor {
       plan.space,
     ),
   );
-  refuse(hit, dims, self);
+  refuse(hit, dims, plan, refusal);
   return out;
 }
 
-type Mode = ScatterKernel["mode"];
+/** How a scatter combines what is there with what comes. */
+export type Mode = ScatterKernel["mode"];
 
-function scatterRaw(target: Tensor, plan: Plan, source: Tensor, mode: Mode, dims: readonly number[]): void {
+/** Writes `source`, broadcast, to the elements of `target` that a plan names. */
+export function scatterRaw(
+  target: Tensor,
+  plan: Plan,
+  source: Tensor,
+  mode: Mode,
+  dims: readonly number[],
+  refusal: Refusal = outOfBounds,
+): void {
   if (isMeta(target) || plan.shape.includes(0)) return;
   const run = runner({ skeleton: "scatter", mode, dtype: target.dtype.name, indices: plan.indices.length });
   const hit = withOperands(() =>
@@ -61,7 +98,7 @@ function scatterRaw(target: Tensor, plan: Plan, source: Tensor, mode: Mode, dims
       plan.space,
     ),
   );
-  refuse(hit, dims, target);
+  refuse(hit, dims, plan, refusal);
 }
 
 // ---------------------------------------------------------------- several index tensors (advanced indexing)
@@ -76,8 +113,9 @@ function advancedPlan(self: Tensor, indices: Indices): { plan: Plan; dims: numbe
   for (const t of tensors) shape = broadcastIndices(shape, t.shape, tensors);
   const adjacent = dims.every((d, i) => i === 0 || d === dims[i - 1]! + 1);
   const rest = self.shape.map((_, d) => d).filter((d) => !dims.includes(d));
-  const before = adjacent ? rest.filter((d) => d < dims[0]!) : [];
-  const after = adjacent ? rest.filter((d) => d > dims[0]!) : rest;
+  const first = adjacent ? (dims[0] ?? 0) : 0;
+  const before = rest.filter((d) => d < first);
+  const after = rest.filter((d) => d >= first);
   const sizes = (ds: readonly number[]): number[] => ds.map((d) => self.shape[d]!);
   const strides = (ds: readonly number[]): number[] => ds.map((d) => self.impl.layout.strides[d]!);
   const full = [...sizes(before), ...shape, ...sizes(after)];
@@ -125,7 +163,7 @@ export function takeIndexed(self: Tensor, indices: Indices): Tensor {
   );
   const out = gatherRaw(self, plan, dims);
   const shape = self.shape;
-  return differentiable("IndexBackward0", out, [self], [], ([g]) => [
+  return differentiable("IndexBackward0", out, [self], indices, ([g]) => [
     putIndexed(g!.newZeros(shape), indices, g!, true),
   ]);
 }
@@ -137,13 +175,11 @@ export function putIndexed(self: Tensor, indices: Indices, values: Tensor, accum
   const out = self.detach().clone({ memoryFormat: contiguousFormat });
   const onOut = advancedPlan(out, indices).plan;
   scatterRaw(out, onOut, values.detach(), accumulate ? "add" : "set", dims);
-  return differentiable("IndexPutBackward0", out, [self, values], [], ([g], _, needs) => [
+  return differentiable("IndexPutBackward0", out, [self, values], indices, ([g], _, needs) => [
     needs[0] ? (accumulate ? g! : putIndexed(g!, indices, g!.newZeros([]), false)) : null,
     needs[1] ? takeIndexed(g!, indices).sumToSize(values.shape) : null,
   ]);
 }
-
-import { contiguousFormat } from "./copy.ts";
 
 /** Writes in place, without autograd. */
 export function putIndexedRaw(self: Tensor, indices: Indices, values: Tensor, accumulate: boolean): void {
@@ -164,25 +200,44 @@ function checkValues(values: Tensor, shape: readonly number[]): void {
 
 // ---------------------------------------------------------------- one index along a dim
 
-function alongPlan(self: Tensor, dim: number, index: Tensor): Plan {
-  const shape = self.dim() === 0 ? [index.numel()] : self.shape.with(dim, index.numel());
-  const strides = self.dim() === 0 ? [0] : self.impl.layout.strides.with(dim, 0);
+/** The layout of a tensor as one with dims: a number is a vector of one. */
+const withDims = (t: Tensor): Layout =>
+  t.dim() === 0 ? new Layout([1], [1], t.impl.layout.offset) : t.impl.layout;
+
+/** The plan of `indexSelect` and its kin: whole slices of `dim`, one for each element of the index. */
+export function alongPlan(self: Tensor, dim: number, index: Tensor): Plan {
+  const own = withDims(self);
+  const shape = own.shape.with(dim, index.numel());
   const along = shape.map((_, d) => (d === dim ? (index.impl.layout.strides[0] ?? 0) : 0));
   return {
     shape,
-    source: new Layout(shape, strides, self.impl.layout.offset),
+    source: new Layout(shape, own.strides.with(dim, 0), own.offset),
     indices: [{ tensor: index, layout: new Layout(shape, along, index.impl.layout.offset) }],
-    space: { sizes: [self.shape[dim] ?? 1], strides: [self.impl.layout.strides[dim] ?? 1] },
+    space: { sizes: [own.shape[dim]!], strides: [own.strides[dim]!] },
   };
 }
 
-function checkIndex(op: string, index: Tensor): Tensor {
-  check(index.dim() <= 1, () => `${op}(): Index is supposed to be a vector`, IndexError);
+/** The plan of `gather` and `scatter`: each position of the index has a place of its own in all other dims. */
+export function pointPlan(self: Tensor, dim: number, index: Tensor): Plan {
+  const own = withDims(self);
+  const places = withDims(index);
+  return {
+    shape: places.shape,
+    source: new Layout(places.shape, own.strides.with(dim, 0), own.offset),
+    indices: [{ tensor: index, layout: places }],
+    space: { sizes: [own.shape[dim]!], strides: [own.strides[dim]!] },
+  };
+}
+
+/** RULES of the number types here: what a user must do where PyTorch would have seen ints. */
+export const numbersAreFloats = (index: Tensor): string =>
+  index.dtype.isFloatingPoint ? ". Numbers make float32 here: pass { dtype: 'int64' }" : "";
+
+function checkSelected(index: Tensor): Tensor {
+  check(index.dim() <= 1, () => "index_select(): Index is supposed to be a vector", IndexError);
   check(
     index.dtype.name === "int64" || index.dtype.name === "int32",
-    () =>
-      `${op}(): Expected dtype int32 or int64 for index` +
-      (index.dtype.isFloatingPoint ? ". Numbers make float32 here: pass { dtype: 'int64' }" : ""),
+    () => `index_select(): Expected dtype int32 or int64 for index${numbersAreFloats(index)}`,
   );
   return index.to(int64);
 }
@@ -192,94 +247,45 @@ export const indexSelect: Op<[dim: number, index: Tensor], "dim index"> = custom
   { name: "indexSelect", params: "dim:int index:tensor" },
   (self, v) => {
     const dim = wrapDim(v.dim as number, self.dim());
-    const index = checkIndex("index_select", v.index as Tensor);
-    const out = gatherRaw(self, alongPlan(self, dim, index), [dim]);
+    const index = checkSelected(v.index as Tensor);
+    refuseNegative(index, dim, self.shape[dim] ?? 1, outOfRange);
+    const out = gatherRaw(self, alongPlan(self, dim, index), [dim], outOfRange);
     const shape = self.shape;
+    check(
+      self.dim() > 0 || index.numel() === 1,
+      () => `index_select(): Index to scalar can have only 1 value, got ${index.numel()} value(s)`,
+      IndexError,
+    );
     const result = self.dim() === 0 ? out.reshape([]) : out;
-    return differentiable("IndexSelectBackward0", result, [self], [], ([g]) => [
-      g!.newZeros(shape).indexAdd(dim, index, g!),
+    return differentiable("IndexSelectBackward0", result, [self], [index], ([g], [at]) => [
+      g!.newZeros(shape).indexAdd(dim, at!, g!),
     ]);
   },
 );
 
-/** Adds `alpha` times the slices of `source` to those of `self` that the index names. */
-export const indexAdd: Op<[dim: number, index: Tensor, source: Tensor], "dim index source", { alpha?: number }> =
-  custom(
-    { name: "indexAdd", params: "dim:int index:tensor source:tensor * alpha:scalar=1", inplace: true },
-    (self, v) => {
-      const dim = wrapDim(v.dim as number, self.dim());
-      const index = checkIndex("index_add", v.index as Tensor);
-      const source = v.source as Tensor;
-      checkSlices(self, dim, index, source);
-      const alpha = v.alpha as number;
-      const out = self.detach().clone({ memoryFormat: contiguousFormat });
-      scatterRaw(out, alongPlan(out, dim, index), alpha === 1 ? source.detach() : source.detach().mul(alpha), "add", [
-        dim,
-      ]);
-      return differentiable("IndexAddBackward0", out, [self, source], [], ([g], _, needs) => [
-        needs[0] ? g! : null,
-        needs[1] ? g!.indexSelect(dim, index).mul(alpha).reshape(source.shape) : null,
-      ]);
-    },
-  );
-
-function checkSlices(self: Tensor, dim: number, index: Tensor, source: Tensor): void {
+/** Throws PyTorch's errors for an index that does not fit `gather` or `scatter`. */
+export function checkPoints(op: "gather" | "scatter", self: Tensor, dim: number, index: Tensor, src: Tensor | null): void {
+  check(index.dtype === int64, () => `${op}(): Expected dtype int64 for index${numbersAreFloats(index)}`);
+  if (index.numel() === 0) return;
+  const rank = (t: Tensor): number => Math.max(t.dim(), 1);
   check(
-    self.dtype === source.dtype,
-    () =>
-      "index_add_(): self and source expected to have the same dtype, but got (self) " +
-      `${self.dtype.scalarName} and (source) ${source.dtype.scalarName}`,
-  );
-  check(
-    self.dim() === source.dim() || self.dim() === 0,
-    () => `index_add_(): Source (${source.dim()}-D) must have the same number of dims as self (${self.dim()}-D)`,
-  );
-  const n = source.dim() === 0 ? 1 : source.shape[dim]!;
-  check(
-    n === index.numel(),
-    () =>
-      `index_add_(): Number of indices (${index.numel()}) should be equal to source.size(dim): (${n}), for dim: ${dim}`,
-  );
-  self.shape.forEach((size, d) => {
-    check(
-      d === dim || source.shape[d] === size,
-      () =>
-        `source.shape must equal self.shape except at dim ${dim}: got ${list(source.shape)} and ${list(self.shape)}`,
-    );
-  });
-}
-
-/** The plan of `gather` and `scatter`: each position of the index has a place of its own in all other dims. */
-function pointPlan(self: Tensor, dim: number, index: Tensor): Plan {
-  const shape = self.dim() === 0 ? [index.numel()] : index.shape;
-  const strides = self.dim() === 0 ? [0] : self.impl.layout.strides.with(dim, 0);
-  const own = self.dim() === 0 ? [index.impl.layout.strides[0] ?? 0] : index.impl.layout.strides;
-  return {
-    shape,
-    source: new Layout(shape, strides, self.impl.layout.offset),
-    indices: [{ tensor: index, layout: new Layout(shape, own, index.impl.layout.offset) }],
-    space: { sizes: [self.shape[dim] ?? 1], strides: [self.impl.layout.strides[dim] ?? 1] },
-  };
-}
-
-function checkPoints(op: string, self: Tensor, dim: number, index: Tensor): void {
-  check(
-    index.dtype === int64,
-    () =>
-      `${op}(): Expected dtype int64 for index${index.dtype.isFloatingPoint ? ". Numbers make float32 here: pass { dtype: 'int64' }" : ""}`,
-  );
-  check(
-    Math.max(index.dim(), 1) === Math.max(self.dim(), 1),
+    rank(index) === rank(self),
     () => `Index tensor must have the same number of dimensions as ${op === "gather" ? "input" : "self"} tensor`,
   );
-  if (self.dim() === 0 || index.dim() === 0) return;
-  index.shape.forEach((n, d) => {
-    check(
-      d === dim || n <= self.shape[d]!,
-      () =>
-        `Size does not match at dimension ${d} expected index ${list(index.shape)} to be smaller than self ${list(self.shape)} apart from dimension ${dim}`,
-    );
-  });
+  check(
+    src === null || rank(index) === rank(src),
+    () => "Index tensor must have the same number of dimensions as src tensor",
+  );
+  const fits = (n: number, d: number): boolean =>
+    (d === dim || n <= (self.shape[d] ?? 1)) && (src === null || n <= (src.shape[d] ?? 1));
+  check(index.shape.every(fits), () =>
+    op === "gather"
+      ? `Size does not match at dimension ${index.shape.findIndex((n, d) => !fits(n, d))} expected index ` +
+        `${list(index.shape)} to be smaller than self ${list(self.shape)} apart from dimension ${dim}`
+      : `Expected index ${list(index.shape)} to be smaller than self ${list(self.shape)} apart from dimension ${dim}` +
+        (src === null ? "" : ` and to be smaller size than src ${list(src.shape)}`),
+  );
+  refuseNegative(index, dim, self.shape[dim] ?? 1, outOfReach);
 }
 
 /** `out[i][j] = self[index[i][j]][j]` along `dim`. */
@@ -288,62 +294,20 @@ export const gather: Op<[dim: number, index: Tensor], "dim index", { sparseGrad?
   (self, v) => {
     const dim = wrapDim(v.dim as number, self.dim());
     const index = v.index as Tensor;
-    if (index.numel() > 0) checkPoints("gather", self, dim, index);
+    checkPoints("gather", self, dim, index, null);
     const out =
       index.numel() === 0
         ? emptyTensor(index.shape, self.dtype, self.device)
-        : gatherRaw(self, pointPlan(self, dim, index), [dim]);
-    const result = out.shape.length === index.dim() ? out : out.reshape(index.shape);
+        : gatherRaw(self, pointPlan(self, dim, index), [dim], outOfReach);
+    const result = out.dim() === index.dim() ? out : out.reshape(index.shape);
     const shape = self.shape;
-    return differentiable("GatherBackward0", result, [self], [], ([g]) => [
-      g!.newZeros(shape).scatterAdd(dim, index, g!),
+    return differentiable("GatherBackward0", result, [self], [index], ([g], [at]) => [
+      g!.newZeros(shape).scatterAdd(dim, at!, g!),
     ]);
   },
 );
-
-/** Adds each element of `src` at the place that the index names along `dim`. */
-export const scatterAdd: Op<[dim: number, index: Tensor, src: Tensor], "dim index src"> = custom(
-  { name: "scatterAdd", params: "dim:int index:tensor src:tensor", inplace: true },
-  (self, v) => {
-    const dim = wrapDim(v.dim as number, self.dim());
-    const index = v.index as Tensor;
-    const src = v.src as Tensor;
-    const out = scatterInto(self, dim, index, src, "add", "scatter_add");
-    return differentiable("ScatterAddBackward0", out, [self, src], [], ([g], _, needs) => [
-      needs[0] ? g! : null,
-      needs[1] ? padTo(g!.gather(dim, index), src.shape) : null,
-    ]);
-  },
-);
-
-/** A copy of `self` with the leading part of `src` that the index covers written to it; no autograd. */
-export function scatterInto(self: Tensor, dim: number, index: Tensor, src: Tensor, mode: Mode, op: string): Tensor {
-  const out = self.detach().clone({ memoryFormat: contiguousFormat });
-  if (index.numel() === 0) return out;
-  checkPoints(op, self, dim, index);
-  check(self.dtype === src.dtype, () => `${op}(): Expected self.dtype to be equal to src.dtype`);
-  index.shape.forEach((n, d) => {
-    check(
-      src.dim() === 0 || n <= src.shape[d]!,
-      () => `Expected index ${list(index.shape)} to be smaller than src ${list(src.shape)}`,
-    );
-  });
-  const part = src.dim() === 0 ? src.detach() : leading(src.detach(), index.shape);
-  scatterRaw(out, pointPlan(out, dim, index), part, mode, [dim]);
-  return out;
-}
 
 /** The corner of a tensor that has this shape. */
 export function leading(t: Tensor, shape: readonly number[]): Tensor {
   return shape.reduce((x, n, d) => (x.shape[d] === n ? x : x.narrow(d, 0, n)), t);
 }
-
-/** `t` with zeros behind it in every dim up to this shape. */
-export function padTo(t: Tensor, shape: readonly number[]): Tensor {
-  return shape.reduce((x, n, d) => {
-    const have = x.shape[d]!;
-    return have === n ? x : cat([x, x.newZeros(x.shape.with(d, n - have))], d);
-  }, t);
-}
-
-import { cat } from "./join.ts";

@@ -1,8 +1,7 @@
 /** Reductions: one kernel over some dims, with or without them kept. */
-import { bool, type DType, int64 } from "../core/dtype.ts";
+import { bool, type DType, int64, uint8 } from "../core/dtype.ts";
 import { check, IndexError, RuntimeError } from "../core/errors.ts";
 import { Layout, wrapDim } from "../core/layout.ts";
-import { toFloat } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type Expr, load } from "../ir/expr.ts";
 import type { Combine } from "../ir/kernel.ts";
@@ -14,7 +13,7 @@ import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
 /** What a reduction computes. */
 export interface ReduceSpec {
   readonly combine: Combine;
-  /** Applied to each element first. */
+  /** Applied to each element first: load(0) is the element, load(1), … those of `others`. */
   readonly pre?: Expr;
   /** Applied to each result: load(0) is the value, load(1) the number of elements. */
   readonly post?: Expr;
@@ -36,7 +35,7 @@ export function reducedShape(shape: readonly number[], dims: readonly number[], 
   return shape.filter((_, d) => !dims.includes(d));
 }
 
-/** Runs a reduction without autograd: computes in `compute`, stores as `dtype`. */
+/** Runs a reduction without autograd: computes in `compute`, stores as `dtype`; `others` broadcast to `self`. */
 export function reduceRaw(
   self: Tensor,
   spec: ReduceSpec,
@@ -44,6 +43,7 @@ export function reduceRaw(
   keepdim: boolean,
   compute: DType,
   dtype: DType,
+  others: readonly Tensor[] = [],
 ): Tensor {
   const out = emptyTensor(reducedShape(self.shape, dims, keepdim), dtype, self.device);
   if (out.numel() === 0 || isMeta(out)) return out;
@@ -53,19 +53,19 @@ export function reduceRaw(
     pre: spec.pre ?? load(0),
     post: spec.post ?? null,
     lane: compute.lane,
-    inputs: [self.dtype.name],
+    inputs: [self, ...others].map((t) => t.dtype.name),
     output: dtype.name,
   });
   const outer = self.shape.map((_, d) => d).filter((d) => !dims.includes(d));
   const inner = [...dims].sort((a, b) => a - b);
-  const input = self.impl.layout.permute([...outer, ...inner]);
+  const input = (t: Tensor): Layout => t.impl.layout.expand(self.shape).permute([...outer, ...inner]);
   const target = Layout.contiguous(outer.map((d) => self.shape[d]!));
   withOperands(() =>
     run(
       target.shape,
       inner.map((d) => self.shape[d]!),
       operand(out, true, target),
-      [operand(self, false, input)],
+      [self, ...others].map((t) => operand(t, false, input(t))),
     ),
   );
   return out;
@@ -76,7 +76,7 @@ export function keepDims(g: Tensor, shape: readonly number[], dims: readonly num
   return keepdim || shape.length === 0 ? g : g.reshape(reducedShape(shape, dims, true));
 }
 
-/** How the result's dtype follows: ints sum to int64; floats only; as the input; always bool. */
+/** How the result's dtype follows: ints sum to int64; floats only; as the input; bool, or uint8 from uint8. */
 export type ReduceDType = "sum" | "float" | "same" | "bool";
 
 /** A reduction's gradient, given the output's with the reduced dims kept. */
@@ -92,12 +92,16 @@ export type ReduceGrad = (
     readonly dims: readonly number[];
     /** Elements combined into each result. */
     readonly count: number;
+    /** Whether the call named dims. */
+    readonly withDim: boolean;
   },
 ) => Tensor;
 
 export interface ReduceDeclaration extends ReduceSpec {
   readonly name: string;
   readonly dtype: ReduceDType;
+  /** Signatures; the default has one without and one with dims. */
+  readonly params?: readonly string[];
   /** What the gradient reads. */
   readonly saves?: "nothing" | "input" | "both";
   readonly grad?: ReduceGrad;
@@ -107,64 +111,63 @@ export interface ReduceDeclaration extends ReduceSpec {
   readonly nodes?: readonly [string, string];
 }
 
+const sumParams = ["* dtype:dtype?=null", "dim:ints?=null keepdim:bool=false * dtype:dtype?=null"];
+
 /** A reduction over all dims or some. */
 /* @__NO_SIDE_EFFECTS__ */
 export function reduce<T extends { readonly op: OpInfo }>(d: ReduceDeclaration): T {
   const cap = d.name.charAt(0).toUpperCase() + d.name.slice(1);
   const nodes = d.nodes ?? [`${cap}Backward0`, `${cap}Backward1`];
-  return custom<T>(
-    {
-      name: d.name,
-      params: ["* dtype:dtype?=null", "dim:ints?=null keepdim:bool=false * dtype:dtype?=null"],
-      kind: "reduce",
-    },
-    (self, v, which) => {
-      const keepdim = (v.keepdim as boolean | undefined) ?? false;
-      const dims = reducedDims(v.dim as number[] | null | undefined, self.dim());
-      const dtype = outDType(d, self.dtype, (v.dtype as DType | null) ?? null);
-      if (d.needsElements) checkElements(d.name, self, dims, v.dim != null);
-      const out = reduceRaw(self, d, dims, keepdim, dtype === bool ? self.dtype : dtype, dtype);
-      const grad = d.grad;
-      if (grad === undefined || !dtype.isFloatingPoint) return out;
-      const saves = d.saves ?? "nothing";
-      const shape = self.shape;
-      const count = dims.reduce((n, dim) => n * shape[dim]!, 1);
-      return differentiable(
-        which === 0 ? nodes[0] : nodes[1],
-        out,
-        [self],
-        [saves === "nothing" ? null : self, saves === "both" ? out : null],
-        ([g], [x, result]) => {
-          const kept = keepDims(g!, shape, dims, keepdim);
-          const outKept = result == null ? (null as never) : keepDims(result, shape, dims, keepdim);
-          return [grad(kept, { x: x!, out: outKept, shape, dims, count })];
-        },
-      );
-    },
-  );
+  return custom<T>({ name: d.name, params: d.params ?? sumParams, kind: "reduce" }, (self, v, which) => {
+    const keepdim = (v.keepdim as boolean | undefined) ?? false;
+    const dims = reducedDims(dimList(v.dim), self.dim());
+    const dtype = outDType(d, self.dtype, (v.dtype as DType | null | undefined) ?? null);
+    if (d.needsElements) checkElements(d.name, self, dims, dimList(v.dim).length > 0);
+    const input = d.dtype === "sum" && dtype === bool ? self.bool() : self;
+    const out = reduceRaw(input, d, dims, keepdim, d.dtype === "bool" || dtype === bool ? input.dtype : dtype, dtype);
+    const grad = d.grad;
+    if (grad === undefined || !dtype.isFloatingPoint) return out;
+    const saves = d.saves ?? "nothing";
+    const shape = self.shape;
+    const count = dims.reduce((n, dim) => n * shape[dim]!, 1);
+    return differentiable(
+      which === 0 ? nodes[0] : nodes[1],
+      out,
+      [self],
+      [saves === "nothing" ? null : self, saves === "both" ? out : null],
+      ([g], [x, result]) => {
+        const kept = keepDims(g!, shape, dims, keepdim);
+        const outKept = result == null ? (null as never) : keepDims(result, shape, dims, keepdim);
+        return [grad(kept, { x: x!, out: outKept, shape, dims, count, withDim: which !== 0 })];
+      },
+    );
+  });
+}
+
+/** A `dim` argument as a list; none: empty. */
+function dimList(dim: unknown): number[] {
+  if (dim == null) return [];
+  return typeof dim === "number" ? [dim] : (dim as number[]);
 }
 
 function outDType(d: ReduceDeclaration, input: DType, given: DType | null): DType {
-  if (given !== null) return given;
-  switch (d.dtype) {
-    case "sum":
-      return input.category === "float" ? input : int64;
-    case "float":
-      check(
-        input.category === "float",
-        () =>
-          `${d.name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. ` +
-          `Got: ${input.scalarName}`,
-      );
-      return toFloat(input);
-    case "same":
-      return input;
-    case "bool":
-      return bool;
+  if (d.dtype === "float") {
+    const dtype = given ?? input;
+    check(
+      dtype.isFloatingPoint,
+      () =>
+        `${d.name}(): could not infer output dtype. ${given === null ? "Input" : "Optional"} dtype must be either a ` +
+        `floating point or complex dtype. Got: ${dtype.scalarName}`,
+    );
+    return dtype;
   }
+  if (given !== null) return given;
+  if (d.dtype === "sum") return input.isFloatingPoint ? input : int64;
+  return d.dtype === "same" || input === uint8 ? input : bool;
 }
 
-function checkElements(name: string, self: Tensor, dims: readonly number[], withDim: boolean): void {
+/** Throws where a slice has no elements and the reduction no identity. */
+export function checkElements(name: string, self: Tensor, dims: readonly number[], withDim: boolean): void {
   if (dims.every((d) => self.shape[d]! > 0)) return;
   if (!withDim) {
     throw new RuntimeError(

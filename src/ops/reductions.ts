@@ -1,10 +1,10 @@
-/** The reductions that are one kernel. */
-
+/** The basic reductions, each one kernel. */
 import { check } from "../core/errors.ts";
 import { list } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { div, load, loadBool } from "../ir/expr.ts";
-import type { Reduction } from "./call.ts";
+import * as ir from "../ir/expr.ts";
+import { load, loadBool } from "../ir/expr.ts";
+import type { Dims, Op, Reduction } from "./call.ts";
 import { composite } from "./define.ts";
 import { reduce } from "./reduce.ts";
 import type { BySizes } from "./views.ts";
@@ -22,19 +22,35 @@ export const mean: Reduction = reduce({
   name: "mean",
   dtype: "float",
   combine: "sum",
-  post: div(load(0), load(1)),
+  post: ir.div(load(0), load(1)),
   grad: (g, { shape, count }) => g.expand(shape).div(count),
 });
 
+type ByDims = Op<[dim?: Dims | null, keepdim?: boolean], "dim keepdim">;
+const truthParams = ["", "dim:ints? keepdim:bool=false"];
+
 /** Whether any element is not 0. */
-export const any: Reduction = reduce({ name: "any", dtype: "bool", combine: "or", pre: loadBool(0) });
+export const any: ByDims = reduce({
+  name: "any",
+  params: truthParams,
+  dtype: "bool",
+  combine: "or",
+  pre: loadBool(0),
+});
 
 /** Whether no element is 0. */
-export const all: Reduction = reduce({ name: "all", dtype: "bool", combine: "and", pre: loadBool(0) });
+export const all: ByDims = reduce({
+  name: "all",
+  params: truthParams,
+  dtype: "bool",
+  combine: "and",
+  pre: loadBool(0),
+});
 
 /** The largest element of each slice; the gradient is shared evenly among equals. */
-export const amax: Reduction = reduce({
+export const amax: ByDims = reduce({
   name: "amax",
+  params: ["dim:ints=[] keepdim:bool=false"],
   dtype: "same",
   combine: "max",
   needsElements: true,
@@ -44,8 +60,9 @@ export const amax: Reduction = reduce({
 });
 
 /** The smallest element of each slice; the gradient is shared evenly among equals. */
-export const amin: Reduction = reduce({
+export const amin: ByDims = reduce({
   name: "amin",
+  params: ["dim:ints=[] keepdim:bool=false"],
   dtype: "same",
   combine: "min",
   needsElements: true,
@@ -56,7 +73,7 @@ export const amin: Reduction = reduce({
 
 /** Divides a gradient evenly among the chosen elements of each slice. */
 export function shareAmong(g: Tensor, chosen: Tensor, dims: readonly number[]): Tensor {
-  return g.div(chosen.sum(dims, true)).mul(chosen);
+  return g.mul(chosen).div(chosen.sum(dims, true));
 }
 
 /** Sums the dims that broadcasting from `size` added or stretched. */

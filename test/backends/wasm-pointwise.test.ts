@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { wasmCompiler } from "../../src/backends/wasm/compiler.ts";
 import { type DTypeName, dtypes, type Lane } from "../../src/core/dtype.ts";
+import { createHeap } from "../../src/core/heap.ts";
 import * as e from "../../src/ir/expr.ts";
 import type { Operand, PointwiseKernel } from "../../src/ir/kernel.ts";
 import { testHeap } from "../support/heap.ts";
@@ -100,6 +101,59 @@ test("dense kernels give the reference's bits for every class and length", () =>
   );
 });
 
+test.each([
+  {
+    shape: [70, 100],
+    strides: [
+      [100, 1],
+      [1, 70],
+      [100, 1],
+    ],
+  },
+  {
+    shape: [3, 64, 40],
+    strides: [
+      [2560, 40, 1],
+      [2560, 1, 64],
+      [0, 0, 1],
+    ],
+  },
+  {
+    shape: [9, 3, 131],
+    strides: [
+      [1, 9, 27],
+      [393, 131, 1],
+      [1, 0, 9],
+    ],
+  },
+  {
+    shape: [200, 5],
+    strides: [
+      [5, 1],
+      [1, 200],
+      [0, 1],
+    ],
+  },
+])("transposed operands of shape $shape, walked in tiles", ({ shape, strides }) => {
+  const expr = e.sub(e.mul(e.load(0), 3), e.load(1));
+  const kernel: PointwiseKernel = {
+    skeleton: "pointwise",
+    expr,
+    lane: "i32",
+    inputs: ["int32", "uint8"],
+    output: "int16",
+  };
+  const n = shape.reduce((product, size) => product * size, 1);
+  const values = Array.from({ length: 251 }, (_, i) => i * i);
+  const inputs = kernel.inputs.map((name, k) => ({ address: fill(heap, name, n, values), strides: strides[k + 1]! }));
+  const [got, want] = [wasm, reference].map((compiler) => {
+    const out = { address: fill(heap, "int16", n, [-1]), strides: strides[0]! };
+    compiler.compile(kernel).strided(shape, [out, ...inputs]);
+    return read(heap, "int16", shape, out);
+  });
+  expect(got).toEqual(want);
+});
+
 test.each(dtypeNames.flatMap((from) => dtypeNames.map((to) => [from, to] as const)))(
   "%s converts to %s",
   (from, to) => {
@@ -169,6 +223,19 @@ test("special functions are computed in float64, exactly for int64 where they ha
   const gcd = { skeleton: "pointwise", expr, lane: "i64", inputs: ["int64", "int64"], output: "int64" } as const;
   wasm.compile(gcd).dense("ccb")(3, out, a, a + 32);
   expect([...heap.i64.subarray(out / 8, out / 8 + 3)]).toEqual([2n ** 58n, 2n ** 55n, 4n]);
+});
+
+test("kernels work on a memory that is not shared", () => {
+  const own = createHeap({ initial: 1 << 17, maximum: 1 << 20, shared: false });
+  const kernel = { skeleton: "pointwise", expr: e.exp(e.load(0)), lane: "f32", inputs: ["float32"], output: "float32" };
+  const [input, out] = [own.alloc(64), own.alloc(64)];
+  own.f32.set([0, 1, 2, 3, 4], input / 4);
+  const run = wasmCompiler(own).compile(kernel as PointwiseKernel);
+  run.strided(
+    [5],
+    [out, input].map((address) => ({ address, strides: [1] })),
+  );
+  expect([...own.f32.subarray(out / 4, out / 4 + 2)]).toEqual([1, Math.fround(Math.E)]);
 });
 
 test("classes that do not fit the kernel are refused", () => {

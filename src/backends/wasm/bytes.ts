@@ -1,19 +1,15 @@
 /** A growing byte string with WebAssembly's number encodings. */
 
 export class Bytes {
-  #data: Uint8Array<ArrayBuffer> = new Uint8Array(512);
-  length = 0;
+  // An array: most byte strings are short, and an ArrayBuffer each costs more than its contents.
+  readonly #data: number[] = [];
 
-  #reserve(more: number): void {
-    if (this.length + more <= this.#data.length) return;
-    const larger = new Uint8Array(Math.max(this.#data.length * 2, this.length + more));
-    larger.set(this.#data.subarray(0, this.length));
-    this.#data = larger;
+  get length(): number {
+    return this.#data.length;
   }
 
   byte(value: number): void {
-    this.#reserve(1);
-    this.#data[this.length++] = value;
+    this.#data.push(value);
   }
 
   /** Unsigned LEB128, up to 32 bits. */
@@ -28,9 +24,9 @@ export class Bytes {
 
   /** Unsigned LEB128 in exactly five bytes, so that it can be overwritten by `patch`. */
   u32Padded(value: number): void {
-    this.#reserve(5);
-    this.length += 5;
-    this.patch(this.length - 5, value);
+    const position = this.length;
+    this.#data.push(0, 0, 0, 0, 0);
+    this.patch(position, value);
   }
 
   patch(position: number, value: number): void {
@@ -58,9 +54,7 @@ export class Bytes {
   }
 
   all(values: ArrayLike<number>): void {
-    this.#reserve(values.length);
-    this.#data.set(values, this.length);
-    this.length += values.length;
+    for (let i = 0; i < values.length; i++) this.#data.push(values[i]!);
   }
 
   /** A name: its length, then its (ASCII) characters. */
@@ -70,10 +64,10 @@ export class Bytes {
   }
 
   append(other: Bytes): void {
-    this.all(other.#data.subarray(0, other.length));
+    this.all(other.#data);
   }
 
   take(): Uint8Array<ArrayBuffer> {
-    return this.#data.slice(0, this.length);
+    return new Uint8Array(this.#data);
   }
 }

@@ -1,7 +1,7 @@
 /** The four lanes as vectors, and formulas over them: kernels always compute whole vectors, one element included. */
 import type { Lane } from "../../core/dtype.ts";
 import type { FuncBuilder, Local } from "./module.ts";
-import type { PlainOp, ValueType } from "./opcodes.ts";
+import type { PlainOp } from "./opcodes.ts";
 
 interface LaneInfo {
   /** The vector type's prefix in the names of instructions, and that of the integers as wide. */
@@ -315,12 +315,5 @@ export class Formula {
       scalar();
       this.f.op(`${this.#shape}.splat`);
     };
-  }
-
-  /** A scalar constant of the lane's type. */
-  scalar(value: number): void {
-    const type: ValueType = this.lane;
-    if (type === "i64") this.f.i64(BigInt(Math.trunc(value)));
-    else this.f[type](value);
   }
 }

@@ -1,8 +1,6 @@
 /** Pointwise kernels: rows of whole vectors and single elements, and a loop over rows for any layout. */
 import { type DTypeName, dtypes } from "../../core/dtype.ts";
 import { collapse, type Dims, orderByStride, permuteDims, popDim } from "../../ir/collapse.ts";
-import type { Expr } from "../../ir/expr.ts";
-import { fold } from "../../ir/fold.ts";
 import type { Operand, PointwiseKernel, PointwiseRun } from "../../ir/kernel.ts";
 import { advance, classOf, storeBytes, type Walk } from "./access.ts";
 import type { WasmContext } from "./context.ts";
@@ -13,6 +11,7 @@ import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from
 import { emitOdometer, readWords, tableWords } from "./odometer.ts";
 import type { ValueType } from "./opcodes.ts";
 import { Plans, placeTable } from "./plans.ts";
+import { isLight } from "./weight.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
 type Grid = (table: number, rank: number) => void;
@@ -186,19 +185,3 @@ function emitRow(f: FuncBuilder, kernel: PointwiseKernel, n: Local, walks: reado
 }
 
 const UNROLL = 4;
-
-/** Whether the loop around an expression costs as much as the expression. */
-function isLight(expr: Expr): boolean {
-  const heavy = new Set(["unary", "call"]);
-  const size = fold<number>(expr, {
-    load: () => 0,
-    const: () => 0,
-    unary: (_, a) => a + 2,
-    binary: (_, a, b) => a + b + 1,
-    compare: (_, a, b) => a + b + 1,
-    select: (_, test, a, b) => test + a + b + 1,
-    cast: (_, a) => a + 1,
-    call: () => 9,
-  });
-  return size <= 4 && !heavy.has(expr.op);
-}

@@ -8,6 +8,7 @@ import type { FuncBuilder, Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims } from "./odometer.ts";
 import { storeResult } from "./reduce-result.ts";
 import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
+import { isLight } from "./weight.ts";
 
 /** Vectors of one iteration, each into a slot of its own. */
 const SLOTS = 4;
@@ -30,7 +31,8 @@ export function rowFunction(module: ModuleBuilder, kernel: ReduceKernel, classes
       const walk = classes[k] as OperandClass;
       return { dtype, walk, address: f.local("i32"), stride: walk === "s" ? strides[k]! : null };
     });
-    const state = accumulator(f, kernel, classes.includes("s") ? 1 : SLOTS);
+    const blocks = !isArg(kernel.combine) && isLight(kernel.pre) && !classes.includes("s");
+    const state = accumulator(f, kernel, blocks ? SLOTS : 1);
     const position = f.local("i32");
     emitOdometer(f, outerTable, outerRank, [out!, ...addresses], () => {
       state.start();
@@ -39,7 +41,7 @@ export function rowFunction(module: ModuleBuilder, kernel: ReduceKernel, classes
         walks.forEach(({ address }, k) => {
           f.get(addresses[k]!).set(address);
         });
-        emitRow(f, kernel, n!, walks, state, position);
+        emitRow(f, kernel, n!, walks, { state, position, blocks });
       });
       const target: Walk = { dtype: kernel.output, walk: "c", address: out!, stride: null };
       storeResult(new Formula(f, kernel.lane, 1), kernel, state.row(), count!, target);
@@ -62,14 +64,22 @@ function positions(v: Formula, position: Local): Term {
   });
 }
 
+/** Where elements go. */
+interface Taking {
+  readonly state: Accumulator;
+  /** The next element's position, for arg reductions. */
+  readonly position: Local;
+  /** Whether to take several vectors at a time, in slots. */
+  readonly blocks: boolean;
+}
+
 /** Takes in `length` elements from the walks' addresses on. */
 function emitRow(
   f: FuncBuilder,
   kernel: ReduceKernel,
   length: Local,
   walks: readonly Walk[],
-  state: Accumulator,
-  position: Local,
+  { state, position, blocks }: Taking,
 ): void {
   const { width } = laneInfo[kernel.lane];
   const arg = isArg(kernel.combine);
@@ -88,7 +98,7 @@ function emitRow(
     move(count);
     f.add(n, -count);
   };
-  if (!arg && walks.every(({ walk }) => walk !== "s")) {
+  if (blocks) {
     emitBlocks(
       f,
       n,

@@ -1,4 +1,6 @@
 /** The operators of `torch.nn.functional`. */
+
+export { logSoftmax, softmax } from "../softmax.ts";
 export * from "./conv.ts";
 export * from "./dropout.ts";
 export * from "./embedding.ts";
@@ -6,5 +8,5 @@ export * from "./fold.ts";
 export * from "./linear.ts";
 export * from "./loss.ts";
 export * from "./normalize.ts";
+export { pad } from "./pad.ts";
 export * from "./pool.ts";
-export { logSoftmax, softmax } from "../softmax.ts";

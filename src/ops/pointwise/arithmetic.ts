@@ -6,7 +6,7 @@ import { isTensor, type Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary, Forms, OpInfo, Unary } from "../call.ts";
 import { binary, elementwise, needTensor, pointwise } from "../define.ts";
-import { alias, kernel, noBool, one, scalarTo, zeroGrad } from "./kernel.ts";
+import { alias, kernel, noBool, one, refuseZeroDivision, scalarTo, zeroGrad } from "./kernel.ts";
 
 /** `add(a, b, { alpha })`. */
 export interface WithAlpha {
@@ -93,6 +93,7 @@ export const rsub: Rsub = elementwise({
   name: "rsub",
   params: "other:operand * alpha:scalar=1",
   inplace: false,
+  receiver: null,
   kernel: (self, v) => {
     const other = v.other as Operand;
     const alpha = v.alpha as Scalar;
@@ -122,18 +123,6 @@ const divided = pointwise("div", 2, (a, b) => ir.div(a!, b!), {
 const rounded = { node: "DivBackward2", grads: [zeroGrad, zeroGrad] };
 const truncated = kernel("div", 2, (a, b) => ir.trunc(ir.div(a!, b!)), rounded);
 const floored = kernel("div", 2, (a, b) => ir.floordiv(a!, b!), rounded);
-
-/** Throws as integer division by zero does, before anything is computed. */
-export function refuseZeroDivision(self: Operand, other: Operand): void {
-  const ints = [self, other].every(
-    (x) => !(isTensor(x) ? x.dtype.isFloatingPoint : typeof x === "number" && !Number.isSafeInteger(x)),
-  );
-  if (!ints) return;
-  const zero = isTensor(other)
-    ? other.numel() > 0 && other.device.type === "cpu" && other.eq(0).any().item()
-    : Number(other) === 0;
-  check(!zero, () => "ZeroDivisionError");
-}
 
 /** Elementwise quotient: true division, or rounded toward zero or down. */
 export const div: Div = elementwise({

@@ -1,19 +1,103 @@
-/** Elementwise comparisons; the result is bool. */
+/** Elementwise comparisons and questions about elements; the result is bool. */
+import type { DType } from "../../core/dtype.ts";
+import { check } from "../../core/errors.ts";
+import { type Operand, resultType } from "../../core/scalar.ts";
+import { isTensor, type Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
-import type { Binary, Unary } from "../call.ts";
-import { comparison, unary } from "../define.ts";
+import { bfloat16ToNumber, halfToNumber, numberToBfloat16, numberToHalf } from "../../ir/half.ts";
+import type { Binary, Op } from "../call.ts";
+import { composite, elementwise } from "../define.ts";
+import { alias, isFiniteExpr, kernel, one, type UnaryOnly } from "./kernel.ts";
+
+/** A number as an element of `dtype` has it, where kernels compute wider: a float16 0.1 equals the number 0.1. */
+function narrowed(value: Operand, dtype: DType): Operand {
+  if (isTensor(value)) return value;
+  if (dtype.name === "float16") return halfToNumber(numberToHalf(Number(value)));
+  if (dtype.name === "bfloat16") return bfloat16ToNumber(numberToBfloat16(Number(value)));
+  return value;
+}
+
+function comparison(name: string, value: (a: ir.Value, b: ir.Value) => ir.Expr): Binary {
+  const compare = kernel(name, 2, (a, b) => value(a!, b!), { dtype: "bool" });
+  return elementwise({
+    name,
+    params: "other:operand",
+    kernel: (self, v) => {
+      const pair: Operand[] = [self, v.other as Operand];
+      const dtype = resultType(pair);
+      return { kernel: compare, operands: dtype.lane === "f32" ? pair.map((x) => narrowed(x, dtype)) : pair };
+    },
+  });
+}
 
 /** Whether elements are equal. */
-export const eq: Binary = comparison({ name: "eq", value: (a, b) => ir.eq(a, b) });
+export const eq: Binary = comparison("eq", ir.eq);
 /** Whether elements differ. */
-export const ne: Binary = comparison({ name: "ne", value: (a, b) => ir.ne(a, b) });
+export const ne: Binary = comparison("ne", ir.ne);
+/** `ne` by its longer name. */
+export const notEqual: Binary = alias("notEqual", ne);
 /** Whether elements are less. */
-export const lt: Binary = comparison({ name: "lt", value: (a, b) => ir.lt(a, b) });
+export const lt: Binary = comparison("lt", ir.lt);
+/** `lt` by its longer name. */
+export const less: Binary = alias("less", lt);
 /** Whether elements are less or equal. */
-export const le: Binary = comparison({ name: "le", value: (a, b) => ir.le(a, b) });
+export const le: Binary = comparison("le", ir.le);
+/** `le` by its longer name. */
+export const lessEqual: Binary = alias("lessEqual", le);
 /** Whether elements are greater. */
-export const gt: Binary = comparison({ name: "gt", value: (a, b) => ir.gt(a, b) });
+export const gt: Binary = comparison("gt", ir.gt);
+/** `gt` by its longer name. */
+export const greater: Binary = alias("greater", gt);
 /** Whether elements are greater or equal. */
-export const ge: Binary = comparison({ name: "ge", value: (a, b) => ir.ge(a, b) });
+export const ge: Binary = comparison("ge", ir.ge);
+/** `ge` by its longer name. */
+export const greaterEqual: Binary = alias("greaterEqual", ge);
+
+const isInfinite = (x: ir.Expr): ir.Expr => ir.and(ir.eq(x, x), ir.ne(ir.sub(x, x), 0));
+
+const question = (name: string, value: (x: ir.Expr) => ir.Expr): UnaryOnly =>
+  one({ name, inplace: false, kernel: kernel(name, 1, (x) => value(x!), { dtype: "bool" }) });
+
 /** Whether elements are NaN. */
-export const isnan: Unary = unary({ name: "isnan", dtype: "bool", inplace: false, value: (x) => ir.ne(x, x) });
+export const isnan: UnaryOnly = question("isnan", (x) => ir.ne(x, x));
+/** Whether elements are infinite. */
+export const isinf: UnaryOnly = question("isinf", isInfinite);
+/** Whether elements are neither infinite nor NaN. */
+export const isfinite: UnaryOnly = question("isfinite", isFiniteExpr);
+/** Whether elements are positive infinity. */
+export const isposinf: UnaryOnly = question("isposinf", (x) => ir.and(isInfinite(x), ir.gt(x, 0)));
+/** Whether elements are negative infinity. */
+export const isneginf: UnaryOnly = question("isneginf", (x) => ir.and(isInfinite(x), ir.lt(x, 0)));
+
+/** Whether elements are real: all of a tensor that is not complex. */
+export const isreal: UnaryOnly = composite({ name: "isreal" }, (self) => self.newOnes(self.shape, { dtype: "bool" }));
+
+const differs = kernel("isclose", 2, (a, b) => ir.abs(ir.sub(a!, b!)), { dtype: "float", differentiable: false });
+const within = kernel(
+  "isclose",
+  4,
+  (difference, b, rtol, atol) =>
+    ir.and(isFiniteExpr(difference!), ir.le(difference!, ir.add(atol!, ir.abs(ir.mul(rtol!, b!))))),
+  { dtype: "bool" },
+);
+
+/** Whether `|self - other| <= atol + rtol * |other|`, elementwise. */
+export const isclose: Op<
+  [other: Tensor, rtol?: number, atol?: number, equalNan?: boolean],
+  "other rtol atol equalNan"
+> = composite(
+  { name: "isclose", params: "other:tensor rtol:float=1e-5 atol:float=1e-8 equalNan:bool=false" },
+  (self, v) => {
+    const other = v.other as Tensor;
+    const [rtol, atol] = [v.rtol as number, v.atol as number];
+    check(self.dtype === other.dtype, () => `${self.dtype.scalarName} did not match ${other.dtype.scalarName}`);
+    check(rtol >= 0, () => `rtol must be greater than or equal to zero, but got ${rtol}`);
+    check(atol >= 0, () => `atol must be greater than or equal to zero, but got ${atol}`);
+    let close = self.eq(other);
+    if (v.equalNan === true && self.dtype.isFloatingPoint) close = close.bitwiseOr(self.isnan().bitwiseAnd(other.isnan()));
+    if (rtol === 0 && atol === 0) return close;
+    const difference = differs.apply([self, other]);
+    const real = other.dtype.isFloatingPoint ? other : other.to(difference.dtype);
+    return close.bitwiseOr(within.apply([difference, real, rtol, atol]));
+  },
+);

@@ -6,7 +6,9 @@ import { check, NotImplementedError } from "../../core/errors.ts";
 import { largest, missing } from "../../core/sampling.ts";
 import { type Operand, resultType, type Scalar, scalarBigInt } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
-import { constant, type Expr, load, type Value } from "../../ir/expr.ts";
+import { derive, mulGrad } from "../../ir/derive.ts";
+import { constant, type Expr, eq, load, sub, type Value } from "../../ir/expr.ts";
+import { mapLoads } from "../../ir/loads.ts";
 import type { OpInfo, OpInplace, Unary } from "../call.ts";
 import { type Callable, differentiable, elementwise, needTensor, pointwise } from "../define.ts";
 import { type DTypeRule, type GradRule, Pointwise } from "../pointwise.ts";
@@ -17,7 +19,7 @@ export interface KernelOptions {
   readonly dtype?: DTypeRule;
   /** Overrides of the chain rule, one per input. */
   readonly grads?: readonly (GradRule | null)[];
-  /** By input: the error that asking for its gradient throws. */
+  /** By input: the error that asking for its gradient throws; the others follow the chain rule. */
   readonly missing?: readonly (string | null)[];
   /** False where PyTorch's result does not require grad. */
   readonly differentiable?: boolean;
@@ -35,7 +37,7 @@ export class Kernel extends Pointwise {
     this.nodeName = options.node ?? `${capitalize(name)}Backward0`;
     this.#constant = options.dtype === "bool" || options.differentiable === false;
     this.#missing = options.missing ?? null;
-    this.#grads = this.#missing === null ? [] : (options.grads ?? []).map((rule) => rule && asKernel(name, arity, rule));
+    this.#grads = (this.#missing ?? []).map((message, i) => (message === null ? gradKernel(name, arity, expr, i) : null));
   }
 
   override apply(inputs: readonly Operand[]): Tensor {
@@ -58,19 +60,20 @@ export class Kernel extends Pointwise {
   }
 }
 
-function gradsOf(options: KernelOptions): { grads?: readonly (GradRule | null)[] } {
-  const { missing, grads } = options;
+function gradsOf({ missing, grads }: KernelOptions): { grads?: readonly (GradRule | null)[] } {
   if (missing === undefined) return grads === undefined ? {} : { grads };
   const refuse = (message: string): GradRule => {
     return () => {
       throw new NotImplementedError(message);
     };
   };
-  return { grads: missing.map((message, i) => (message === null ? (grads?.[i] ?? null) : refuse(message))) };
+  return { grads: missing.map((message) => (message === null ? null : refuse(message))) };
 }
 
-function asKernel(name: string, arity: number, rule: GradRule): Pointwise {
-  return pointwise(`${name}Backward`, arity + 1, (g, ...inputs) => rule(g!, inputs, constant(Number.NaN)));
+/** The derivative by input `i`, over the gradient and the inputs. */
+function gradKernel(name: string, arity: number, expr: Expr, i: number): Pointwise {
+  const slope = mapLoads(derive(expr, i), (j) => j + 1);
+  return pointwise(`${name}Backward`, arity + 1, (g) => mulGrad(g!, slope));
 }
 
 /** A kernel from its expression over as many inputs as the function takes. */
@@ -140,22 +143,43 @@ export function scalarTo(value: Scalar, dtype: DType): Scalar {
 
 const overflow = (dtype: DType): string => `value cannot be converted to type ${cNames[dtype.name]} without overflow`;
 
+/** Throws as integer division by zero does, before anything is computed. */
+export function refuseZeroDivision(self: Operand, other: Operand): void {
+  if (resultType([self, other]).category === "float") return;
+  const zero = isTensor(other)
+    ? other.numel() > 0 && other.device.type === "cpu" && other.eq(0).any().item()
+    : Number(other) === 0;
+  check(!zero, () => "ZeroDivisionError");
+}
+
+/** Whether an element is finite: what is infinite or NaN, taken from itself, is not 0. Integers are. */
+export const isFiniteExpr = (x: Expr): Expr => eq(sub(x, x), 0);
+
 // ---------------------------------------------------------------- declarations
 
 export interface OneDeclaration {
   readonly name: string;
+  /** Which argument is the method's receiver; null for a function without a method. */
+  readonly receiver?: number | null;
   readonly inplace?: boolean;
   readonly refuse?: Refusal;
   readonly kernel: Kernel | ((dtype: DType) => Kernel);
 }
 
+/** An elementwise operator of one tensor without an in-place form. */
+export interface UnaryOnly {
+  (self: Tensor): Tensor;
+  readonly op: OpInfo;
+}
+
 /** An operator of one tensor that refuses some dtypes, or whose kernel depends on the dtype. */
 /* @__NO_SIDE_EFFECTS__ */
-export function one(d: OneDeclaration): Unary {
-  const { name, inplace = true } = d;
+export function one<T = Unary>(d: OneDeclaration): T {
+  const { name, inplace = true, receiver = 0 } = d;
   return elementwise({
     name,
     inplace,
+    receiver,
     kernel: (self) => {
       const { dtype } = needTensor(name, self);
       d.refuse?.(dtype);
@@ -171,11 +195,12 @@ export interface TwoDeclaration extends OneDeclaration {
 
 /** An operator of two tensors, neither of which may be a number. */
 /* @__NO_SIDE_EFFECTS__ */
-export function two(d: TwoDeclaration): OpInplace<[other: Tensor], "other"> {
-  const { name, inplace = true, other: parameter = "other" } = d;
+export function two<T = OpInplace<[other: Tensor], "other">>(d: TwoDeclaration): T {
+  const { name, inplace = true, receiver = 0, other: parameter = "other" } = d;
   return elementwise({
     name,
     inplace,
+    receiver,
     params: `${parameter}:tensor`,
     kernel: (self, v) => {
       const operands = [needTensor(name, self), v[parameter] as Tensor];

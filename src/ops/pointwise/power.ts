@@ -4,7 +4,7 @@ import { check } from "../../core/errors.ts";
 import { isInt, type Operand, resultType, type Scalar } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
-import type { Binary, Unary } from "../call.ts";
+import type { Binary, OpInplace, Unary } from "../call.ts";
 import { composite, elementwise, needTensor, unary } from "../define.ts";
 import type { GradRule } from "../pointwise.ts";
 import { type Kernel, kernel, noBool, withWrite } from "./kernel.ts";
@@ -115,7 +115,7 @@ export const reciprocal: Unary = unary({
 });
 
 /** `self * 2 ** other`. */
-export const ldexp: Binary = composite<Binary>({ name: "ldexp", params: "other:tensor", inplace: true }, (self, v) => {
+export const ldexp: OpInplace<[other: Tensor], "other"> = composite({ name: "ldexp", params: "other:tensor", inplace: true }, (self, v) => {
   const other = v.other as Tensor;
   const exponent = other.dtype.isFloatingPoint ? other : other.to(resultType([0.5, other]));
   return self.mul(pow(2, exponent));

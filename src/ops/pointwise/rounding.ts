@@ -1,2 +1,99 @@
-/** Rounding, remainders, signs. */
-export {};
+/** Rounding and remainders. */
+import { type Operand, resultType } from "../../core/scalar.ts";
+import { isTensor } from "../../core/tensor.ts";
+import * as ir from "../../ir/expr.ts";
+import type { Binary, Op, OpInfo, Unary } from "../call.ts";
+import { elementwise, needTensor } from "../define.ts";
+import { alias, type Kernel, kernel, noBool, one, onlyFloat, refuseZeroDivision, zeroGrad } from "./kernel.ts";
+
+const step = (name: string, value: (x: ir.Expr) => ir.Expr): Unary =>
+  one({
+    name,
+    refuse: noBool(`${name}_vml_cpu`),
+    kernel: kernel(name, 1, (x) => value(x!), { grads: [zeroGrad] }),
+  });
+
+/** The largest integer that is not greater. */
+export const floor: Unary = step("floor", ir.floor);
+/** The smallest integer that is not less. */
+export const ceil: Unary = step("ceil", ir.ceil);
+/** The integer part. */
+export const trunc: Unary = step("trunc", ir.trunc);
+/** `trunc` by NumPy's name. */
+export const fix: Unary = alias("fix", trunc);
+
+/** The fractional part, with the sign of the element. */
+export const frac: Unary = one({
+  name: "frac",
+  refuse: onlyFloat("frac_cpu"),
+  kernel: kernel("frac", 1, (x) => ir.sub(x!, ir.trunc(x!)), { grads: [(g) => g] }),
+});
+
+/** `round(x, { decimals })`. */
+export interface Round extends Op<[], "", { decimals?: number }> {
+  readonly inplace: true;
+  readonly op: OpInfo;
+}
+
+const whole = kernel("round", 1, (x) => ir.rint(x!), { grads: [zeroGrad] });
+const decimal = { node: "RoundBackward1", grads: [zeroGrad, zeroGrad] };
+const fraction = kernel("round", 2, (x, ten) => ir.div(ir.rint(ir.mul(x!, ten!)), ten!), decimal);
+const tens = kernel("round", 2, (x, ten) => ir.mul(ir.rint(ir.div(x!, ten!)), ten!), decimal);
+
+/** The nearest integer, or number of so many decimals; halves go to the even one. */
+export const round: Round = elementwise({
+  name: "round",
+  params: "* decimals:int=0",
+  kernel: (self, v) => {
+    const { dtype } = needTensor("round", self);
+    const decimals = v.decimals as number;
+    if (decimals === 0) {
+      noBool("round_vml_cpu")(dtype);
+      return { kernel: whole, operands: [self] };
+    }
+    onlyFloat("round_cpu")(dtype);
+    return { kernel: decimals > 0 ? fraction : tens, operands: [self, 10 ** Math.abs(decimals)] };
+  },
+});
+
+const byNumber = (name: string, value: (a: ir.Expr, b: ir.Expr) => ir.Expr): readonly [Kernel, Kernel] => {
+  const node = name.charAt(0).toUpperCase() + name.slice(1);
+  const numbered = (n: number): Kernel =>
+    kernel(name, 2, (a, b) => value(a!, b!), { node: `${node}Backward${n}` });
+  return [numbered(0), numbered(1)];
+};
+const [remainderOfScalar, remainderOfTensor] = byNumber("remainder", ir.rem);
+const [fmodOfScalar, fmodOfTensor] = byNumber("fmod", ir.fmod);
+const noDerivative = kernel("remainder", 2, (a, b) => ir.rem(a!, b!), {
+  node: "NotImplemented",
+  missing: [null, "derivative for aten::remainder is not implemented"],
+});
+
+function checkDivisor(name: string, self: Operand, other: Operand): void {
+  noBool(name)(resultType([self, other]));
+  refuseZeroDivision(self, other);
+}
+
+/** The remainder with the sign of the divisor: Python's `%`. */
+export const remainder: Binary = elementwise({
+  name: "remainder",
+  params: "other:operand",
+  kernel: (self, v) => {
+    const other = v.other as Operand;
+    checkDivisor("remainder_cpu", self, other);
+    const operands = [self, other];
+    if (!isTensor(self)) return { kernel: noDerivative, operands };
+    return { kernel: isTensor(other) ? remainderOfTensor : remainderOfScalar, operands };
+  },
+});
+
+/** The remainder with the sign of the dividend: C's `fmod`. */
+export const fmod: Binary = elementwise({
+  name: "fmod",
+  params: "other:operand",
+  kernel: (self, v) => {
+    const other = v.other as Operand;
+    checkDivisor("fmod_cpu", needTensor("fmod", self), other);
+    return { kernel: isTensor(other) ? fmodOfTensor : fmodOfScalar, operands: [self, other] };
+  },
+});

@@ -1,4 +1,5 @@
 /** Calls of JS functions, lane by lane, in float64. */
+import { truncateToI64 } from "../convert.ts";
 import type { MathName } from "../host.ts";
 import type { Formula } from "../lanes.ts";
 import type { Local } from "../module.ts";
@@ -16,7 +17,8 @@ export function hostCall(v: Formula, name: string, args: readonly Local[]): Loca
     }
     f.call(func);
     if (lane === "f32") f.op("f32.demote_f64");
-    else if (lane === "i32" || lane === "i64") f.op(`${lane}.trunc_sat_f64_s`);
+    else if (lane !== "f64") truncateToI64(f, "f64");
+    if (lane === "i32") f.op("i32.wrap_i64");
   });
 }
 

@@ -1,0 +1,276 @@
+/** `torch.nn.init`: fills tensors with initial values, drawn as PyTorch draws them. */
+import { noGrad } from "../autograd/mode.ts";
+import type { DType } from "../core/dtype.ts";
+import { check, ValueError } from "../core/errors.ts";
+import { defaultGenerator, type Generator } from "../core/generator.ts";
+import { product } from "../core/layout.ts";
+import { fillNormal, fillUniform, type Reals } from "../core/sampling.ts";
+import { type Tensor, wrap } from "../core/tensor.ts";
+import { warn } from "../core/warnings.ts";
+import { fromNumpy } from "../ops/create.ts";
+
+/** Functions whose gain is known. */
+export type Nonlinearity =
+  | "linear"
+  | "conv1d"
+  | "conv2d"
+  | "conv3d"
+  | "conv_transpose1d"
+  | "conv_transpose2d"
+  | "conv_transpose3d"
+  | "sigmoid"
+  | "tanh"
+  | "relu"
+  | "leaky_relu"
+  | "selu";
+
+/** Whether the variance is kept forward or backward. */
+export type FanMode = "fan_in" | "fan_out";
+
+/** The factor by which a nonlinearity changes the standard deviation. */
+export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
+  switch (nonlinearity) {
+    case "tanh":
+      return 5 / 3;
+    case "relu":
+      return Math.sqrt(2);
+    case "leaky_relu": {
+      const slope = param ?? 0.01;
+      check(typeof slope === "number", () => `negative_slope ${slope} not a valid number`, ValueError);
+      return Math.sqrt(2 / (1 + slope ** 2));
+    }
+    case "selu":
+      return 3 / 4;
+    case "sigmoid":
+      return 1;
+  }
+  check(
+    /^(linear|conv(_transpose)?[123]d)$/.test(nonlinearity),
+    () => `Unsupported nonlinearity ${nonlinearity}`,
+    ValueError,
+  );
+  return 1;
+}
+
+/** How a fill draws. */
+export interface InitOptions {
+  generator?: Generator | null;
+}
+
+function generatorOf(options: InitOptions | undefined): { generator: Generator | null } {
+  return { generator: options?.generator ?? null };
+}
+
+type Fill = (out: Reals, dtype: DType, generator: Generator) => void;
+
+/** Draws in memory order where the elements have no gaps, else in row-major order. */
+function draw(tensor: Tensor, options: InitOptions | undefined, fill: Fill): Tensor {
+  if (tensor.device.type === "meta" || tensor.numel() === 0) return tensor;
+  const { dtype, layout } = tensor.impl;
+  const reals = dtype.itemsize === 8 ? new Float64Array(layout.numel) : new Float32Array(layout.numel);
+  fill(reals, dtype, options?.generator ?? defaultGenerator);
+  const drawn = fromNumpy(reals);
+  const source = layout.dense ? wrap(drawn.impl.storage, layout.at(0), drawn.dtype) : drawn.view(tensor.shape);
+  return noGrad(() => tensor.copy_(source));
+}
+
+/** Fills with uniform draws from [a, b). */
+export function uniform_(tensor: Tensor, a = 0, b = 1, options?: InitOptions): Tensor {
+  return draw(tensor, options, (out, dtype, g) => fillUniform(out, dtype, g, a, b));
+}
+
+/** Fills with normal draws. */
+export function normal_(tensor: Tensor, mean = 0, std = 1, options?: InitOptions): Tensor {
+  return draw(tensor, options, (out, dtype, g) => fillNormal(out, dtype, g, mean, std));
+}
+
+/** Fills with normal draws from within [a, b]. */
+export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options?: InitOptions): Tensor {
+  if (mean < a - 2 * std || mean > b + 2 * std) {
+    warn(
+      "trunc-normal",
+      "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+    );
+  }
+  return noGrad(() => {
+    const low = normalCdf((a - mean) / std);
+    const high = normalCdf((b - mean) / std);
+    tensor.uniform_(2 * low - 1, 2 * high - 1, generatorOf(options));
+    tensor.erfinv_();
+    return tensor
+      .mul_(std * Math.SQRT2)
+      .add_(mean)
+      .clamp_(a, b);
+  });
+}
+
+function normalCdf(x: number): number {
+  return (1 + erf(x / Math.SQRT2)) / 2;
+}
+
+/** The error function: its series near 0, its continued fraction further out; to about 1e-16. */
+function erf(x: number): number {
+  const size = Math.abs(x);
+  if (size > 6) return Math.sign(x);
+  if (size < 2.5) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum) && n < 200; n++) {
+      term *= -(x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = 0;
+  for (let n = 60; n > 0; n--) fraction = n / 2 / (size + fraction);
+  return Math.sign(x) * (1 - Math.exp(-size * size) / ((size + fraction) * Math.sqrt(Math.PI)));
+}
+
+/** Fills with one value. */
+export function constant_(tensor: Tensor, val: number): Tensor {
+  return noGrad(() => tensor.fill_(val));
+}
+
+/** Fills with ones. */
+export function ones_(tensor: Tensor): Tensor {
+  return constant_(tensor, 1);
+}
+
+/** Fills with zeros. */
+export function zeros_(tensor: Tensor): Tensor {
+  return noGrad(() => tensor.zero_());
+}
+
+/** Fills a matrix with the identity. */
+export function eye_(tensor: Tensor): Tensor {
+  check(tensor.dim() === 2, () => "Only tensors with 2 dimensions are supported", ValueError);
+  return noGrad(() => {
+    tensor.zero_();
+    tensor.diagonal().fill_(1);
+    return tensor;
+  });
+}
+
+/** Fills a convolution's weight so that it passes its inputs on. */
+export function dirac_(tensor: Tensor, groups = 1): Tensor {
+  const rank = tensor.dim();
+  check([3, 4, 5].includes(rank), () => "Only tensors with 3, 4, or 5 dimensions are supported", ValueError);
+  const [out = 0, inputs = 0, ...kernel] = tensor.shape;
+  check(out % groups === 0, () => "dim 0 must be divisible by groups", ValueError);
+  const perGroup = out / groups;
+  return noGrad(() => {
+    tensor.zero_();
+    const middle = kernel.map((n) => Math.floor(n / 2));
+    for (let g = 0; g < groups; g++) {
+      for (let d = 0; d < Math.min(perGroup, inputs); d++) tensor.setAt([g * perGroup + d, d, ...middle], 1);
+    }
+    return tensor;
+  });
+}
+
+/** The inputs and outputs that a weight connects. */
+export function _calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
+  check(
+    tensor.dim() >= 2,
+    () => "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions",
+    ValueError,
+  );
+  const [out = 0, inputs = 0, ...kernel] = tensor.shape;
+  const field = product(kernel);
+  return [inputs * field, out * field];
+}
+
+function fan(tensor: Tensor, mode: FanMode): number {
+  const name = mode.toLowerCase();
+  check(
+    name === "fan_in" || name === "fan_out",
+    () => `Mode ${name} not supported, please use one of ['fan_in', 'fan_out']`,
+    ValueError,
+  );
+  return _calculateFanInAndFanOut(tensor)[name === "fan_in" ? 0 : 1];
+}
+
+/** Glorot's uniform initialisation. */
+export function xavierUniform_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
+  const [fanIn, fanOut] = _calculateFanInAndFanOut(tensor);
+  const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
+  return uniform_(tensor, -bound, bound, options);
+}
+
+/** Glorot's normal initialisation. */
+export function xavierNormal_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
+  const [fanIn, fanOut] = _calculateFanInAndFanOut(tensor);
+  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options);
+}
+
+/** Arguments of He's initialisations, also as an object. */
+export interface KaimingOptions extends InitOptions {
+  a?: number;
+  mode?: FanMode;
+  nonlinearity?: Nonlinearity;
+}
+
+type Kaiming = [a?: number | KaimingOptions, mode?: FanMode, nonlinearity?: Nonlinearity];
+
+function kaiming([first, mode, nonlinearity]: Kaiming): Required<Omit<KaimingOptions, "generator">> & InitOptions {
+  const named = typeof first === "object" ? first : { a: first ?? 0, ...(mode === undefined ? {} : { mode }) };
+  return {
+    a: named.a ?? 0,
+    mode: named.mode ?? mode ?? "fan_in",
+    nonlinearity: (named as KaimingOptions).nonlinearity ?? nonlinearity ?? "leaky_relu",
+    generator: (named as KaimingOptions).generator ?? null,
+  };
+}
+
+function isEmpty(tensor: Tensor): boolean {
+  if (!tensor.shape.includes(0)) return false;
+  warn("init-empty", "Initializing zero-element tensors is a no-op");
+  return true;
+}
+
+/** He's uniform initialisation. */
+export function kaimingUniform_(tensor: Tensor, ...args: Kaiming): Tensor {
+  if (isEmpty(tensor)) return tensor;
+  const { a, mode, nonlinearity, ...options } = kaiming(args);
+  const std = calculateGain(nonlinearity, a) / Math.sqrt(fan(tensor, mode));
+  const bound = Math.sqrt(3) * std;
+  return uniform_(tensor, -bound, bound, options);
+}
+
+/** He's normal initialisation. */
+export function kaimingNormal_(tensor: Tensor, ...args: Kaiming): Tensor {
+  if (isEmpty(tensor)) return tensor;
+  const { a, mode, nonlinearity, ...options } = kaiming(args);
+  return normal_(tensor, 0, calculateGain(nonlinearity, a) / Math.sqrt(fan(tensor, mode)), options);
+}
+
+/** Fills with a (semi) orthogonal matrix, from the QR decomposition of normal draws. */
+export function orthogonal_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
+  check(tensor.dim() >= 2, () => "Only tensors with 2 or more dimensions are supported", ValueError);
+  if (tensor.numel() === 0) return tensor;
+  const rows = tensor.shape[0]!;
+  const columns = tensor.numel() / rows;
+  return noGrad(() => {
+    const flat = tensor.newEmpty([rows, columns]).normal_(0, 1, generatorOf(options));
+    const wide = rows < columns;
+    const { Q, R } = (wide ? flat.t() : flat).qr();
+    const q = Q.mul(R.diagonal().sign());
+    tensor.viewAs(tensor).copy_((wide ? q.t() : q).reshape(tensor.shape));
+    return tensor.mul_(gain);
+  });
+}
+
+/** Fills a matrix with normal draws and sets a fraction of every column to 0. */
+export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options?: InitOptions): Tensor {
+  check(tensor.dim() === 2, () => "Only tensors with 2 dimensions are supported", ValueError);
+  const [rows = 0, columns = 0] = tensor.shape;
+  const zeros = Math.ceil(sparsity * rows);
+  return noGrad(() => {
+    tensor.normal_(0, std, generatorOf(options));
+    for (let column = 0; column < columns; column++) {
+      const order = tensor.newEmpty([rows]).uniform_(0, 1, generatorOf(options)).argsort();
+      tensor.setAt([order.narrow(0, 0, zeros), column], 0);
+    }
+    return tensor;
+  });
+}
