@@ -235,7 +235,7 @@ describe("conversions", () => {
     ["wraps below uint8", "float32", "f32", "uint8", -1, 255],
     ["wraps at int8", "float32", "f32", "int8", 200, -56],
     ["truncates towards zero", "float32", "f32", "int32", -2.9, -2],
-    ["wraps at int32", "float64", "f64", "int32", 2 ** 32 + 5, 5],
+    ["gives the least int32 for what does not fit", "float64", "f64", "int32", 2 ** 32 + 5, -(2 ** 31)],
     ["gives int64's least for NaN", "float64", "f64", "int64", Number.NaN, -(2 ** 63)],
     ["gives int64's least beyond it", "float64", "f64", "int64", 1e30, -(2 ** 63)],
     ["gives its low bits, which are 0, to uint8", "float64", "f64", "uint8", Infinity, 0],

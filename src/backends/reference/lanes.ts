@@ -50,9 +50,9 @@ export function toInt64(x: number): bigint {
   return x >= -(2 ** 63) && x < 2 ** 63 ? BigInt(Math.trunc(x)) : LEAST_INT64;
 }
 
-/** A number's low 32 bits, by way of int64. */
+/** float64 -> int32 as x86 converts: towards zero, and -2^31 for NaN and all that does not fit. */
 export function toInt32(x: number): number {
-  return x >= -(2 ** 63) && x < 2 ** 63 ? x | 0 : 0; // -2^63 has no low bits
+  return x > -(2 ** 31) - 1 && x < 2 ** 31 ? Math.trunc(x) + 0 : -(2 ** 31);
 }
 
 /** int64 -> float32 with one rounding: a bit in the middle of the cut part keeps float64 from making a tie of it. */

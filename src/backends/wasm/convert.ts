@@ -25,14 +25,22 @@ export function truncateToI64(f: FuncBuilder, lane: "f32" | "f64"): void {
   f.op(`${lane}.lt`).select();
 }
 
+/** The same for int32: -2^31 for NaN and whatever does not fit. */
+function truncateToI32(f: FuncBuilder, lane: "f32" | "f64"): void {
+  const x = f.local(lane);
+  f.tee(x)
+    .op(`i32.trunc_sat_${lane}_s`)
+    .i32(-(2 ** 31));
+  f.get(x)[lane](2 ** 31);
+  f.op(`${lane}.lt`).select();
+}
+
 /** Scalar conversions, for which there is no vector instruction. */
 function convertScalar(f: FuncBuilder, from: Lane, to: Lane): void {
   if (from === "i64" && (to === "f32" || to === "f64")) f.op(`${to}.convert_i64_s`);
   else if ((from === "f32" || from === "f64") && to === "i64") truncateToI64(f, from);
-  else if ((from === "f32" || from === "f64") && to === "i32") {
-    truncateToI64(f, from);
-    f.op("i32.wrap_i64");
-  } else throw new Error(`wasm: no scalar conversion from ${from} to ${to}`);
+  else if ((from === "f32" || from === "f64") && to === "i32") truncateToI32(f, from);
+  else throw new Error(`wasm: no scalar conversion from ${from} to ${to}`);
 }
 
 function convertEach(f: FuncBuilder, from: Lane, to: Lane, vectors: Vectors, active: number): Vectors {
@@ -53,7 +61,7 @@ function convertEach(f: FuncBuilder, from: Lane, to: Lane, vectors: Vectors, act
   return result;
 }
 
-/** float32 -> int32 by way of int64, which only matters for the elements that int32 cannot hold. */
+/** float32 -> int32: the saturated result is right but for elements that are too large or NaN. */
 function floatToInt(f: FuncBuilder, vectors: Vectors, active: number): Vectors {
   const v = new Formula(f, "f32", active);
   const x = vectors[0]!;

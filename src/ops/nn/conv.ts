@@ -252,13 +252,13 @@ export type Conv = Op<
   "weight bias stride padding dilation groups"
 >;
 
-const head = "input:tensor weight:tensor bias:tensor?=null stride:ints=1";
+const head = "input:tensor weight:tensor bias:tensor?=null stride:ints=[1]";
 
 function conv(dims: number): Conv {
   const op = `conv${dims}d`;
   const params = [
-    `${head} padding:ints=0 dilation:ints=1 groups:int=1`,
-    `${head} padding:str dilation:ints=1 groups:int=1`,
+    `${head} padding:ints=[0] dilation:ints=[1] groups:int=1`,
+    `${head} padding:str dilation:ints=[1] groups:int=1`,
   ];
   return fn<Conv>({ name: op, params, kind: "custom" }, (v, which) => {
     if (which === 1) return convolveNamed(op, dims, v);
@@ -328,7 +328,7 @@ export type ConvTranspose = Op<
 >;
 
 function convTranspose(dims: number): ConvTranspose {
-  const params = `${head} padding:ints=0 outputPadding:ints=0 groups:int=1 dilation:ints=1`;
+  const params = `${head} padding:ints=[0] outputPadding:ints=[0] groups:int=1 dilation:ints=[1]`;
   return fn<ConvTranspose>({ name: `convTranspose${dims}d`, params, kind: "custom" }, (v) =>
     convolve(`conv_transpose${dims}d`, dims, v, (n) => ({
       stride: perSpatial("stride", v.stride as number[], n),
