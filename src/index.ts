@@ -25,6 +25,8 @@ export * from "./dtypes.ts";
 export { channelsLast, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";
 export { fromNumpy } from "./ops/create.ts";
 export * from "./ops/functions.ts";
+export * as linalg from "./ops/linalg/index.ts";
 export { Slice, slice } from "./ops/indexing.ts";
+export * as special from "./ops/special.ts";
 export { StateDict } from "./core/statedict.ts";
 export * from "./serialize/torch.ts";

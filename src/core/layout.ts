@@ -231,7 +231,8 @@ export class Layout {
   /** To `shape` (which broadcasting allows already): new and stretched dims get stride 0. */
   expand(shape: readonly number[]): Layout {
     const lead = shape.length - this.rank;
-    const strides = new Array<number>(shape.length);
+    const strides = new Array<number>(shape.length).fill(0);
+    if (this.rank === 0) return new Layout(shape, strides, this.offset);
     for (let d = shape.length - 1; d >= 0; d--) {
       const own = d < lead ? 1 : this.shape[d - lead]!;
       // A new dim of size 1 gets the stride that a row-major tensor would have there.

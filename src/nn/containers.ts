@@ -45,7 +45,7 @@ abstract class Numbered<A extends unknown[], R> extends Module<A, R> {
   /** The children by position. */
   readonly [index: number]: AnyModule;
 
-  get length(): number {
+  override get length(): number {
     return adopt(this).modules.size;
   }
 
@@ -109,7 +109,7 @@ abstract class Numbered<A extends unknown[], R> extends Module<A, R> {
 }
 
 /** Gives a container these children, named by their positions. */
-function renumber(container: Module<never[], unknown>, list: readonly AnyModule[]): void {
+function renumber(container: AnyModule, list: readonly AnyModule[]): void {
   const { modules } = container[registry];
   for (const name of [...modules.keys()]) Reflect.deleteProperty(container, name);
   modules.clear();
@@ -187,7 +187,7 @@ export class ModuleDict extends Module<never[], never> {
     if (modules != null) this.update(modules);
   }
 
-  get length(): number {
+  override get length(): number {
     return adopt(this).modules.size;
   }
 

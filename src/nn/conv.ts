@@ -71,7 +71,7 @@ abstract class ConvNd<A extends unknown[]> extends Module<A, Tensor> {
   readonly transposed: boolean;
   readonly outputPadding: number[];
   readonly groups: number;
-  readonly paddingMode: string;
+  readonly paddingMode: PaddingMode;
   declare weight: Parameter;
   declare bias: Parameter | null;
 
@@ -86,7 +86,7 @@ abstract class ConvNd<A extends unknown[]> extends Module<A, Tensor> {
     this.transposed = transposed;
     this.outputPadding = spread(v.outputPadding ?? 0, n);
     this.groups = v.groups as number;
-    this.paddingMode = v.paddingMode as string;
+    this.paddingMode = v.paddingMode as PaddingMode;
     checkConv(this);
     const [outer, inner] = transposed ? [this.inChannels, this.outChannels] : [this.outChannels, this.inChannels];
     const size = [outer, inner / this.groups, ...this.kernelSize];
@@ -121,7 +121,13 @@ abstract class ConvNd<A extends unknown[]> extends Module<A, Tensor> {
   }
 }
 
-function checkConv(layer: ConvNd<never[]>): void {
+/** What the checks read. */
+type ConvLayer = Pick<
+  ConvNd<unknown[]>,
+  "groups" | "padding" | "inChannels" | "outChannels" | "stride" | "paddingMode" | "transposed" | "constructor"
+>;
+
+function checkConv(layer: ConvLayer): void {
   const { groups, padding } = layer;
   check(groups > 0, () => "groups must be a positive integer", ValueError);
   check(layer.inChannels % groups === 0, () => "in_channels must be divisible by groups", ValueError);

@@ -63,26 +63,27 @@ type Kept = (...args: never[]) => unknown;
 
 /** Hooks of one kind in order. */
 export class HookList {
-  #entries: { readonly hook: Kept; readonly always: boolean }[] = [];
+  // Not `#private`: deepcopy and copy must see it.
+  entries: { readonly hook: Kept; readonly always: boolean }[] = [];
 
   get size(): number {
-    return this.#entries.length;
+    return this.entries.length;
   }
 
   /** Adds a hook at the end, or in front. */
   add(hook: Kept, options: { prepend?: boolean; alwaysCall?: boolean } = {}): RemovableHandle {
     const entry = { hook, always: options.alwaysCall === true };
-    if (options.prepend === true) this.#entries.unshift(entry);
-    else this.#entries.push(entry);
+    if (options.prepend === true) this.entries.unshift(entry);
+    else this.entries.push(entry);
     const remove = (): void => {
-      this.#entries = this.#entries.filter((e) => e !== entry);
+      this.entries = this.entries.filter((e) => e !== entry);
     };
     return { remove, [Symbol.dispose]: remove };
   }
 
   /** The results of calling every hook with what `args` says at that time. */
   run(args: () => readonly unknown[], use: (result: unknown) => void = () => {}, only?: "always"): void {
-    for (const entry of this.#entries) {
+    for (const entry of this.entries) {
       if (only === "always" && !entry.always) continue;
       use(Reflect.apply(entry.hook, undefined, args() as unknown[]));
     }
@@ -90,7 +91,7 @@ export class HookList {
 
   /** Adds the hooks of another list. */
   copyFrom(other: HookList): void {
-    this.#entries.push(...other.#entries);
+    this.entries.push(...other.entries);
   }
 }
 

@@ -1,2 +1,21 @@
 /** `torch.nn`. */
+export * from "./activation.ts";
+export * from "./batchnorm.ts";
+export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
+export * from "./conv.ts";
+export * from "./dropout.ts";
+export * from "./embedding.ts";
 export * as functional from "./functional.ts";
+export type * from "./hooks.ts";
+export * as init from "./init.ts";
+export * from "./linear.ts";
+export * from "./loss.ts";
+export { type AnyModule, Module, type StateDictLike } from "./module.ts";
+export * from "./normalization.ts";
+export * from "./padding.ts";
+export { Buffer, Parameter } from "./parameter.ts";
+export { ParameterDict, ParameterList } from "./parameter-containers.ts";
+export * from "./pooling.ts";
+export * from "./shape.ts";
+export type { IncompatibleKeys } from "./state.ts";
+export * as utils from "./utils/index.ts";

@@ -26,7 +26,7 @@ export class ParameterList extends Module<never[], never> {
     this.extend(values);
   }
 
-  get length(): number {
+  override get length(): number {
     return adopt(this).parameters.size;
   }
 
@@ -78,7 +78,7 @@ export class ParameterDict extends Module<never[], never> {
     if (parameters != null) this.update(parameters);
   }
 
-  get length(): number {
+  override get length(): number {
     return adopt(this).parameters.size;
   }
 

@@ -78,7 +78,6 @@ export function expose(module: object, name: string): void {
 
 /** PyTorch's `torch.typename`. */
 export function nameOf(value: unknown): string {
-  if (isParameter(value)) return "torch.nn.parameter.Parameter";
   return isTensor(value) ? legacyTypeName(value) : typeName(value);
 }
 

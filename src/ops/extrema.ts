@@ -7,6 +7,7 @@ import type { Tensor } from "../core/tensor.ts";
 import type { Combine } from "../ir/kernel.ts";
 import type { Op, OpInfo } from "./call.ts";
 import { custom, differentiable } from "./define.ts";
+import { equalOrNan } from "./equals.ts";
 import { pick, selected, type ValuesIndices } from "./ordering.ts";
 import { checkElements, keepDims, reducedDims, reduceRaw } from "./reduce.ts";
 import { shareAmong } from "./reductions.ts";
@@ -36,12 +37,6 @@ function extremumOfAll(self: Tensor, combine: "max" | "min", node: string): Tens
   checkElements(combine, self, dims, false);
   const out = reduceRaw(self.detach(), { combine }, dims, false, self.dtype, self.dtype);
   return differentiable(node, out, [self], [self, out], ([g], [x, y]) => [shareAmong(g!, equalOrNan(x!, y!), dims)]);
-}
-
-/** Where elements are the value, or NaN where the value is. */
-export function equalOrNan(x: Tensor, value: Tensor): Tensor {
-  const [a, b] = [x.detach(), value.detach()];
-  return a.eq(b).add(a.ne(a).mul(b.ne(b)));
 }
 
 /** The first position of each slice's extremum; a NaN is one. */
@@ -119,9 +114,12 @@ export const aminmax: Op<
   const keepdim = v.keepdim as boolean;
   const dims = reducedDims(dim === null ? null : [dim], self.dim());
   checkAminmax(self, dims, dim !== null);
-  const [least, greatest] = (["min", "max"] as const).map((combine) =>
-    reduceRaw(self.detach(), { combine }, dims, keepdim, self.dtype, self.dtype),
-  ) as [Tensor, Tensor];
+  // PyTorch gives a 0-dim tensor the dim that is kept.
+  const lone = self.dim() === 0 && dim !== null && keepdim;
+  const [least, greatest] = (["min", "max"] as const).map((combine) => {
+    const out = reduceRaw(self.detach(), { combine }, dims, keepdim, self.dtype, self.dtype);
+    return lone ? out.reshape([1]) : out;
+  }) as [Tensor, Tensor];
   const shape = self.shape;
   differentiable("AminmaxBackward0", [least, greatest], [self], [self, least, greatest], (grads, [x, ...outs]) => {
     const parts = grads.flatMap((g, i) => {
@@ -129,7 +127,7 @@ export const aminmax: Op<
       const [kept, out] = [g, outs[i]!].map((t) => keepDims(t, shape, dims, keepdim)) as [Tensor, Tensor];
       return [shareAmong(kept, x!.detach().eq(out), dims)];
     });
-    return [parts.length === 0 ? null : parts.reduce((a, b) => a.add(b))];
+    return [parts.length === 0 ? null : parts.reduce((a, b) => a.add(b)).reshape(shape)];
   });
   return aminmaxResult(least, greatest);
 });
@@ -138,7 +136,5 @@ function checkAminmax(self: Tensor, dims: readonly number[], withDim: boolean): 
   const empty = dims.find((d) => self.shape[d] === 0);
   if (empty === undefined) return;
   if (withDim) throw new IndexError(`aminmax: Expected reduction dim ${empty} to have non-zero size.`);
-  throw new RuntimeError(
-    "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
-  );
+  throw new RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
 }

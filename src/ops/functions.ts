@@ -41,3 +41,4 @@ export {
   unflatten,
   unsqueeze,
 } from "./views.ts";
+export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./regions.ts";

@@ -71,3 +71,4 @@ export {
   view,
   viewAs,
 } from "./views.ts";
+export { asStridedScatter, diagonalScatter, fillDiagonal_, selectScatter, sliceScatter } from "./regions.ts";

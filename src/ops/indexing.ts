@@ -1,17 +1,17 @@
 /** `x.at(...)` and `x.setAt([...], value)`: every kind of index, basic and advanced, as in PyTorch. */
-import { checkInplace, rebase } from "../autograd/inplace.ts";
-import { FormulaNode, recording } from "../autograd/node.ts";
 import { bool, int64 } from "../core/dtype.ts";
 import { check, IndexError, typeName, ValueError } from "../core/errors.ts";
-import { Layout, list } from "../core/layout.ts";
+import { Layout, list, wrapDim } from "../core/layout.ts";
+import type { Values } from "../core/params.ts";
 import { isScalar, type Scalar } from "../core/scalar.ts";
-import { bump, isTensor, type Tensor } from "../core/tensor.ts";
-import type { Op } from "./call.ts";
-import { fromData } from "./create.ts";
-import { bounded, custom } from "./define.ts";
-import { type Indices, putIndexed, putIndexedRaw, takeIndexed } from "./gather.ts";
+import { isTensor, type Tensor } from "../core/tensor.ts";
+import type { OpInplace } from "./call.ts";
+import { fromData, full } from "./create.ts";
+import { bounded } from "./define.ts";
+import { type Indices, numbersAreFloats, putIndexed, putIndexedRaw, takeIndexed } from "./gather.ts";
 import { emptyTensor } from "./operands.ts";
 import { selectView, sliceView } from "./views.ts";
+import { inPlace, writeWithin } from "./writes.ts";
 
 /** Elements `start`, `start + step`, … before `stop`; null: from or to the end. */
 export class Slice {
@@ -99,12 +99,14 @@ interface Resolved {
   readonly view: Tensor;
   /** Advanced indices by dim of the view; none: the view is the result. */
   readonly advanced: (Tensor | null)[];
+  /** Whether a mask is the only advanced index. */
+  readonly oneMask: boolean;
 }
 
 /** How many dims of the tensor an index consumes. */
 function consumes(p: Part): number {
   if (p === null || p === "..." || typeof p === "boolean") return 0;
-  if (isTensor(p) && (p.dtype === bool || p.dtype.name === "uint8")) return p.dim();
+  if (isTensor(p) && isMask(p)) return p.dim();
   return 1;
 }
 
@@ -126,44 +128,48 @@ function resolve(self: Tensor, parts: readonly Part[]): Resolved {
     advanced.push(index);
     dim++;
   };
-  let sawEllipsis = false;
+  const truth = (flag: boolean): void => {
+    view = view.unsqueeze(dim);
+    note(full([flag ? 1 : 0], 0, { dtype: int64, device: self.device }));
+  };
   for (const p of parts) {
-    if (p === "...") {
-      check(!sawEllipsis, () => "an index can only have a single ellipsis ('...')", IndexError);
-      sawEllipsis = true;
-      dim += self.dim() - used;
-    } else if (p === null) view = view.unsqueeze(dim++);
+    if (p === "...") dim += self.dim() - used;
+    else if (p === null) view = view.unsqueeze(dim++);
     else if (typeof p === "number") view = indexDim(view, dim, p);
     else if (p instanceof Slice) view = sliceDim(view, dim++, p);
-    else if (typeof p === "boolean") {
-      view = view.unsqueeze(dim);
-      note(fromData([p], bool, self.device));
-    } else if (p.dim() === 0 && p.dtype !== bool && p.dtype.name !== "uint8" && !p.dtype.isFloatingPoint) {
-      view = indexDim(view, dim, Number(p.item()));
-    } else if (p.dim() === 0 && p.dtype === bool) {
-      view = view.unsqueeze(dim);
-      note(p.reshape([1]));
-    } else {
+    else if (typeof p === "boolean") truth(p);
+    else if (p.dim() === 0 && isMask(p)) truth(Number(p.item()) !== 0);
+    else if (p.dim() === 0 && !p.dtype.isFloatingPoint) view = indexDim(view, dim, Number(p.item()));
+    else {
       checkIndexDType(p);
       note(p);
       dim += Math.max(consumes(p) - 1, 0);
       while (advanced.length < dim) advanced.push(null);
     }
   }
-  return { view, advanced: advanced.some((a) => a !== null) ? expandMasks(view, advanced) : [] };
+  const expanded = advanced.some((a) => a !== null) ? expandMasks(view, advanced) : [];
+  return { view, advanced: expanded, oneMask: hasOneMask(advanced) };
 }
+
+const isMask = (index: Tensor): boolean => index.dtype === bool || index.dtype.name === "uint8";
+
+function hasOneMask(indices: readonly (Tensor | null)[]): boolean {
+  const tensors = indices.filter((i) => i !== null);
+  return tensors.length === 1 && isMask(tensors[0]!);
+}
+
+const indexDTypes: readonly string[] = ["int64", "int32", "bool", "uint8"];
 
 function checkIndexDType(index: Tensor): void {
   check(
-    !index.dtype.isFloatingPoint,
-    () =>
-      "tensors used as indices must be long, int, byte or bool tensors. Numbers make float32 here: pass { dtype: 'int64' }",
+    indexDTypes.includes(index.dtype.name),
+    () => `tensors used as indices must be long, int, byte or bool tensors${numbersAreFloats(index)}`,
     IndexError,
   );
 }
 
 function indexDim(view: Tensor, dim: number, index: number): Tensor {
-  const n = view.shape[dim]!;
+  const n = view.shape[wrapDim(dim, view.dim())]!;
   check(
     index >= -n && index < n,
     () => `index ${index} is out of bounds for dimension ${dim} with size ${n}`,
@@ -184,7 +190,7 @@ function expandMasks(view: Tensor, advanced: readonly (Tensor | null)[]): (Tenso
   let dim = 0;
   for (let i = 0; i < advanced.length; ) {
     const index = advanced[i]!;
-    if (index === null || (index.dtype !== bool && index.dtype.name !== "uint8")) {
+    if (index === null || !isMask(index)) {
       result.push(index);
       i++;
       dim++;
@@ -247,55 +253,60 @@ export function setAt(
   return bounded(() => {
     const items = Array.isArray(indices) ? (indices as readonly Index[]) : [indices as Index];
     const source = isTensor(value) || isScalar(value) ? value : fromData(value, self.dtype, self.device);
-    const { view, advanced } = resolve(self, normalize(items, self));
-    if (advanced.length > 0) writeIndexed(view, advanced, source);
-    else writeView(view, source);
+    const resolved = resolve(self, normalize(items, self));
+    if (resolved.advanced.length > 0) writeIndexed(resolved.view, resolved, source);
+    else writeView(resolved.view, source);
     return self;
   });
 }
 
-function writeView(view: Tensor, value: Tensor | Scalar): void {
-  if (!isTensor(value)) {
-    view.fill_(value);
-    return;
-  }
-  let source = value;
-  while (source.dim() > view.dim() && source.shape[0] === 1) source = source.squeeze(0);
-  view.copy_(source);
+/** Without leading dims of size 1, which a value may have more of than its place. */
+function withoutLead(value: Tensor): Tensor {
+  const first = value.shape.findIndex((n) => n !== 1);
+  const lead = first === -1 ? value.dim() : first;
+  return lead === 0 ? value : value.view(value.shape.slice(lead));
 }
 
-function writeIndexed(view: Tensor, indices: Indices, value: Tensor | Scalar): void {
-  const source = isTensor(value) ? value : fromData(value, view.dtype, view.device);
+function writeView(view: Tensor, value: Tensor | Scalar): void {
+  if (!isTensor(value)) view.fill_(value);
+  else view.copy_(value.dim() > view.dim() ? withoutLead(value) : value);
+}
+
+function writeIndexed(view: Tensor, resolved: Resolved, value: Tensor | Scalar): void {
+  const source = isTensor(value) ? withoutLead(value) : fromData(value, view.dtype, view.device);
+  checkPutDType(view, source, resolved.oneMask);
+  indexPutInplace(view, resolved.advanced, source.to(view.dtype), false);
+}
+
+/** One value where one mask is true is a fill, which converts; all else must have the dtype already. */
+function checkPutDType(self: Tensor, values: Tensor, oneMask: boolean): void {
   check(
-    source.dtype === view.dtype || !isTensor(value) || source.dim() === 0,
+    self.dtype === values.dtype || (oneMask && values.numel() === 1),
     () =>
-      `Index put requires the source and destination dtypes match, got ${view.dtype.scalarName} for the destination and ` +
-      `${source.dtype.scalarName} for the source.`,
+      `Index put requires the source and destination dtypes match, got ${self.dtype.scalarName} for the destination and ` +
+      `${values.dtype.scalarName} for the source.`,
   );
-  indexPutInplace(view, indices, source.to(view.dtype), false);
 }
 
 /** `indexPut_`: writes (or adds) `values` at the indices, under autograd. */
 export function indexPutInplace(self: Tensor, indices: Indices, values: Tensor, accumulate: boolean): Tensor {
-  const recorded = recording([self, values]);
-  checkInplace(self, recorded);
-  const node = recorded
-    ? new FormulaNode("IndexPutBackward0", [self, values], [], ([g], _, needs) => [
-        needs[0] ? (accumulate ? g! : g!.indexPut(indices as Tensor[], g!.newZeros([]))) : null,
-        needs[1] ? takeIndexed(g!, indices).sumToSize(values.shape) : null,
-      ])
-    : null;
-  const safe = values.impl.storage === self.impl.storage ? values.detach().clone() : values;
-  putIndexedRaw(self, indices, safe, accumulate);
-  bump(self);
-  if (node !== null) rebase(self, node);
-  return self;
+  return writeWithin(self, {
+    node: "IndexPutBackward0",
+    inputs: [values],
+    reads: [values, ...indices.filter((i) => i !== null)],
+    saved: indices.filter((i) => i !== null),
+    run: (target) => putIndexedRaw(target, indices, values.detach(), accumulate),
+    grad: ([g], _, needs) => [
+      needs[0] ? (accumulate ? g! : putIndexed(g!, indices, g!.newZeros([]), false)) : null,
+      needs[1] ? takeIndexed(g!, indices).sumToSize(values.shape) : null,
+    ],
+  });
 }
 
 /** The indices of `indexPut` and its kin: masks as index tensors. */
 export function indexList(self: Tensor, indices: readonly (Tensor | null)[]): Indices {
   const padded = indices.flatMap((i) =>
-    i !== null && (i.dtype === bool || i.dtype.name === "uint8")
+    i !== null && isMask(i)
       ? [i, ...new Array(Math.max(i.dim() - 1, 0)).fill(null)]
       : [i],
   );
@@ -304,14 +315,26 @@ export function indexList(self: Tensor, indices: readonly (Tensor | null)[]): In
 }
 
 /** `x.indexPut(indices, values, accumulate)`. */
-type IndexPut = Op<
+type IndexPut = OpInplace<
   [indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean],
   "indices values accumulate"
 >;
 
+/** The arguments of `indexPut`, checked. */
+function putArguments(self: Tensor, v: Values): [Indices, Tensor, boolean] {
+  const given = v.indices;
+  if (!Array.isArray(given) || !given.every((i) => i === null || isTensor(i))) {
+    throw new TypeError(`indexPut(): argument 'indices' must be tuple of Tensors, not ${typeName(given)}`);
+  }
+  const [values, accumulate] = [v.values as Tensor, v.accumulate as boolean];
+  const indices = given as (Tensor | null)[];
+  checkPutDType(self, values, !accumulate && hasOneMask(indices));
+  return [indexList(self, indices), values.to(self.dtype), accumulate];
+}
+
 /** A copy with `values` written (or added) at the indices, one tensor per dim. */
-export const indexPut: IndexPut = custom(
+export const indexPut: IndexPut = inPlace(
   { name: "indexPut", params: "indices:any values:tensor accumulate:bool=false" },
-  (self, v) =>
-    putIndexed(self, indexList(self, v.indices as (Tensor | null)[]), v.values as Tensor, v.accumulate as boolean),
+  (self, v) => putIndexed(self, ...putArguments(self, v)),
+  (self, v) => indexPutInplace(self, ...putArguments(self, v)),
 );

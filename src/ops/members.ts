@@ -12,7 +12,11 @@ import { Tensor } from "../core/tensor.ts";
 import { bfloat16ToNumber, halfToNumber } from "../ir/half.ts";
 import type { Sizes } from "./call.ts";
 import { copy_, fill_, isContiguousIn, MemoryFormat, zero_ } from "./copy.ts";
+import type { NonzeroMethod } from "./equality.ts";
+import type { ExtremumMethod } from "./extrema.ts";
 import { at, type Index, setAt } from "./indexing.ts";
+import type { MedianMethod, SpreadMethod } from "./statistics.ts";
+import type { ProdMethod } from "./sums.ts";
 import { conjugateTranspose, matrixTranspose, reversedDims } from "./views.ts";
 
 /** A storage read as elements of one dtype. */
@@ -113,6 +117,22 @@ export interface Members {
   /** The same memory in another shape, or read as another dtype. */
   view(dtype: DType): Tensor;
   view(...size: Sizes): Tensor;
+  /** The largest element of all, of each slice with its position, or of two tensors. */
+  readonly max: ExtremumMethod;
+  /** The smallest element of all, of each slice with its position, or of two tensors. */
+  readonly min: ExtremumMethod;
+  /** The lower median of all elements, or of each slice with its position. */
+  readonly median: MedianMethod;
+  /** The lower median of the elements that are not NaN. */
+  readonly nanmedian: MedianMethod;
+  /** The indices of the elements that are not 0. */
+  readonly nonzero: NonzeroMethod;
+  /** The product of all elements, or along one dim. */
+  readonly prod: ProdMethod;
+  /** The standard deviation of all elements, or along dims. */
+  readonly std: SpreadMethod;
+  /** The variance of all elements, or along dims. */
+  readonly var: SpreadMethod;
   copy_(src: Tensor | Scalar, nonBlocking?: boolean): this;
   fill_(value: Tensor | Scalar): this;
   zero_(): this;

@@ -25,7 +25,9 @@ function othersProduct(x: Tensor, dim: number): Tensor {
   const n = x.shape[dim]!;
   const one = x.newOnes(x.shape.with(dim, 1));
   const before = cat([one, x.narrow(dim, 0, n - 1)], dim).cumprod(dim);
-  const after = cat([one, x.narrow(dim, 1, n - 1).flip(dim)], dim).cumprod(dim).flip(dim);
+  const after = cat([one, x.narrow(dim, 1, n - 1).flip(dim)], dim)
+    .cumprod(dim)
+    .flip(dim);
   return before.mul(after);
 }
 
@@ -67,7 +69,12 @@ function cumprodGradByElement(g: Tensor, x: Tensor, dim: number): Tensor {
   for (let k = 0; k < n; k++) {
     const rest = x.narrow(dim, k + 1, n - k - 1);
     const omitted = cat([before, before.mul(rest.cumprod(dim))], dim);
-    parts.push(g.narrow(dim, k, n - k).mul(omitted).sum(dim, true));
+    parts.push(
+      g
+        .narrow(dim, k, n - k)
+        .mul(omitted)
+        .sum(dim, true),
+    );
     before = before.mul(x.narrow(dim, k, 1));
   }
   return cat(parts, dim);

@@ -21,6 +21,7 @@ export interface ReduceSpec {
 
 /** The dims that a reduction takes away, wrapped and without repeats; null or none: all. */
 export function reducedDims(dim: readonly number[] | null | undefined, rank: number): number[] {
+  check(rank <= 64, () => "only tensors with up to 64 dims are supported");
   if (dim == null || dim.length === 0) return Array.from({ length: rank }, (_, d) => d);
   const dims = dim.map((d) => wrapDim(d, rank));
   dims.forEach((d, i) => {

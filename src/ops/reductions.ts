@@ -81,6 +81,7 @@ export const sumToSize: BySizes = composite(
   { name: "sumToSize", params: "...size:ints", isFunction: false },
   (self, v) => {
     const size = v.size as number[];
+    if (size.length === 0) return self.sum();
     const lead = self.dim() - size.length;
     check(
       lead >= 0 && size.every((n, d) => n === 1 || n === self.shape[d + lead]),

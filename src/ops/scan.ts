@@ -11,7 +11,7 @@ import { runner } from "../ir/runtime.ts";
 import type { DTypeLike, Op, OpInplace } from "./call.ts";
 import { custom, differentiable, pointwise } from "./define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
-import { type ValuesIndices, selected } from "./ordering.ts";
+import { selected, type ValuesIndices } from "./ordering.ts";
 import { cumprodGrad, reverseCumsum } from "./products.ts";
 
 function scanRaw(self: Tensor, combine: ScanKernel["combine"], dim: number, dtype: DType, indices?: Tensor): Tensor {
@@ -25,13 +25,7 @@ function scanRaw(self: Tensor, combine: ScanKernel["combine"], dim: number, dtyp
     return { ...own, strides: [...strides.filter((_, d) => d !== dim), strides[dim] ?? 1] };
   };
   withOperands(() =>
-    run(
-      outer,
-      self.shape[dim] ?? 1,
-      last(out, true),
-      last(self),
-      indices === undefined ? null : last(indices, true),
-    ),
+    run(outer, self.shape[dim] ?? 1, last(out, true), last(self), indices === undefined ? null : last(indices, true)),
   );
   return out;
 }
@@ -92,17 +86,13 @@ const expSum = pointwise("logcumsumexp", 2, (a, b) => ir.exp(ir.add(a!, b!)));
 
 /** The logarithm of the cumulative sum of exponentials along `dim`, without overflow. */
 export const logcumsumexp: Op<[dim: number], "dim"> = custom({ name: "logcumsumexp", params: "dim:int" }, (self, v) => {
-  check(
-    self.dtype.isFloatingPoint,
-    () => `"logcumsumexp_out_cpu" not implemented for '${self.dtype.scalarName}'`,
-  );
+  check(self.dtype.isFloatingPoint, () => `"logcumsumexp_out_cpu" not implemented for '${self.dtype.scalarName}'`);
   const dim = wrapDim(v.dim as number, self.dim());
   const out = scanRaw(self.detach(), "logaddexp", dim, self.dtype);
   return differentiable("LogcumsumexpBackward0", out, [self], [self, out], ([g], [x, y]) => {
     if (g!.dim() === 0 || g!.numel() === 0) return [g!];
     // In logarithms, part by part, since exp(x - y) alone may overflow.
-    const part = (log: Tensor): Tensor =>
-      expSum.apply([log.sub(y!).flip(dim).logcumsumexp(dim).flip(dim), x!]);
+    const part = (log: Tensor): Tensor => expSum.apply([log.sub(y!).flip(dim).logcumsumexp(dim).flip(dim), x!]);
     return [part(logPositive.apply([g!])).sub(part(logNegative.apply([g!])))];
   });
 });

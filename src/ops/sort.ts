@@ -5,7 +5,7 @@ import { wrapDim } from "../core/layout.ts";
 import { namedTuple } from "../core/namedtuple.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Op } from "./call.ts";
-import { custom, composite, differentiable, unrecorded } from "./define.ts";
+import { composite, custom, unrecorded } from "./define.ts";
 import { cat } from "./join.ts";
 import { positions, selected, sortRaw, type ValuesIndices } from "./ordering.ts";
 import { checkElements } from "./reduce.ts";
@@ -57,24 +57,23 @@ export const topk: Op<
 const kthvalueResult = namedTuple("kthvalue", ["values", "indices"]);
 
 /** The `k`-th smallest element of each slice, counted from 1, and where it is. */
-export const kthvalue: Op<
-  [k: number, dim?: number, keepdim?: boolean],
-  "k dim keepdim",
-  unknown,
-  ValuesIndices
-> = custom({ name: "kthvalue", params: "k:int dim:int=-1 keepdim:bool=false" }, (self, v) => {
-  const dim = wrapDim(v.dim as number, self.dim());
-  const k = v.k as number;
-  checkElements("kthvalue", self, self.dim() === 0 ? [] : [dim], true);
-  check(k > 0 && k <= (self.shape[dim] ?? 1), () => "kthvalue(): selected number k out of range for dimension " + dim);
-  check(self.dtype !== bool, () => `"kthvalue_cpu" not implemented for 'Bool'`);
-  const keepdim = v.keepdim as boolean;
-  const [values, indices] = sortRaw(self.detach(), dim, false).map((t) => atPosition(t, dim, k - 1, keepdim)) as [
-    Tensor,
-    Tensor,
-  ];
-  return kthvalueResult<Tensor>(selected("KthvalueBackward0", self, dim, values, indices, keepdim), indices);
-});
+export const kthvalue: Op<[k: number, dim?: number, keepdim?: boolean], "k dim keepdim", unknown, ValuesIndices> =
+  custom({ name: "kthvalue", params: "k:int dim:int=-1 keepdim:bool=false" }, (self, v) => {
+    const dim = wrapDim(v.dim as number, self.dim());
+    const k = v.k as number;
+    checkElements("kthvalue", self, self.dim() === 0 ? [] : [dim], true);
+    check(
+      k > 0 && k <= (self.shape[dim] ?? 1),
+      () => `kthvalue(): selected number k out of range for dimension ${dim}`,
+    );
+    check(self.dtype !== bool, () => `"kthvalue_cpu" not implemented for 'Bool'`);
+    const keepdim = v.keepdim as boolean;
+    const [values, indices] = sortRaw(self.detach(), dim, false).map((t) => atPosition(t, dim, k - 1, keepdim)) as [
+      Tensor,
+      Tensor,
+    ];
+    return kthvalueResult<Tensor>(selected("KthvalueBackward0", self, dim, values, indices, keepdim), indices);
+  });
 
 /** One position of `dim`, as a fresh tensor. */
 function atPosition(t: Tensor, dim: number, position: number, keepdim: boolean): Tensor {

@@ -19,6 +19,14 @@ export interface Prod {
   readonly op: OpInfo;
 }
 
+/** The method `prod`. */
+export interface ProdMethod {
+  (options?: { dtype?: DTypeLike | null }): Tensor;
+  (dim: number, options: { keepdim?: boolean; dtype?: DTypeLike | null }): Tensor;
+  (options: { dim: number; keepdim?: boolean; dtype?: DTypeLike | null }): Tensor;
+  (dim: number, keepdim?: boolean, options?: { dtype?: DTypeLike | null }): Tensor;
+}
+
 /** The product of all elements, or along one dim; ints and bools multiply as int64. */
 export const prod: Prod = reduce({
   name: "prod",
@@ -95,4 +103,3 @@ function stableLogsumexp(x: Tensor, dims: readonly number[], keepdim: boolean): 
   const total = reduceRaw(x, { combine: "sum", pre: expShifted }, dims, keepdim, wide, wide, [shift]);
   return unshift.apply([total, empty ? shift : shift.reshape(total.shape)]).to(x.dtype);
 }
-

@@ -329,7 +329,7 @@ export function sliceView(self: Tensor, dim: number, start: number | null, end: 
 }
 
 /** Writes `g` into a region of a fresh tensor of zeros, differentiably: the derivative of taking the region. */
-function embed(whole: Tensor, region: Layout, g: Tensor, name: string, back: (h: Tensor) => Tensor): Tensor {
+export function embed(whole: Tensor, region: Layout, g: Tensor, name: string, back: (h: Tensor) => Tensor): Tensor {
   const target = wrap(whole.impl.storage, region, whole.impl.dtype);
   copyInto(target, g);
   return differentiable(name, whole, [g], [], ([h]) => [back(h!)]);

@@ -386,7 +386,7 @@ function run(step: Step, pool: Pair[]): void {
 }
 
 /** Two fresh tensors with different values. */
-function start(shape: number[]): Pair[] {
+function start(shape: readonly number[]): Pair[] {
   const values = Array.from({ length: product(shape) }, (_, i) => i - 2);
   const model = Strided.of(values, shape);
   const other = Strided.of([1, 2, 3, 4], [4]);

@@ -1,13 +1,13 @@
 /** Activations that PyTorch has as functions or methods of tensors. */
 import { bool } from "../../core/dtype.ts";
 import { check } from "../../core/errors.ts";
-import { defaultGenerator } from "../../core/generator.ts";
 import type { Scalar } from "../../core/scalar.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Forms, Op, OpInfo, Unary } from "../call.ts";
-import { custom, differentiable, elementwise, needTensor, unary, unrecorded, writeResult } from "../define.ts";
-import { kernel, one, onlyFloat, noBool, scalarTo, withWrite } from "./kernel.ts";
+import { composite, elementwise, fn, needTensor, unary } from "../define.ts";
+import { kernel, one, onlyFloat } from "./kernel.ts";
+import { celuOf, randomSlopes, rreluOf, seluOf, thresholdOf } from "./units.ts";
 
 /** Rectified linear unit: `max(x, 0)`; its derivative at 0 is 0. */
 export const relu: Unary = one({
@@ -45,56 +45,70 @@ export const hardshrink: Op<[lambd?: number], "lambd"> = elementwise({
   },
 });
 
-/** A function of the package with an in-place form for those of `nn.functional`, but no method. */
-export interface Activation<A extends unknown[], N extends unknown[]> {
-  (self: Tensor, ...args: Forms<A, N, unknown>): Tensor;
+/** `threshold(x, threshold, value)`. */
+export type Threshold = Function1<[threshold: Scalar, value: Scalar], ["threshold", "value"]>;
+
+/** Elements that are not above the threshold become `value`. */
+export const threshold: Threshold = fn(
+  { name: "threshold", params: "input:tensor threshold:scalar value:scalar" },
+  (v) => thresholdOf(v.input as Tensor, v.threshold as Scalar, v.value as Scalar, false),
+);
+
+/** A function of one tensor and arguments `A`, named `N`; it has no method. */
+interface Function1<A extends unknown[], N extends unknown[]> {
+  (input: Tensor, ...args: Forms<A, N, unknown>): Tensor;
   readonly op: OpInfo;
 }
 
-const belowThreshold = kernel(
-  "threshold",
-  3,
-  (x, threshold, value) => ir.select(ir.le(x!, threshold!), value!, x!),
-  { grads: [(g, [x, threshold]) => ir.select(ir.le(x!, threshold!), 0, g), null, null] },
+/** The continuously differentiable exponential linear unit: `x` above 0, else `alpha * (exp(x / alpha) - 1)`. */
+export const celu: Function1<[alpha?: number], ["alpha"]> = fn(
+  { name: "celu", params: "input:tensor alpha:float=1" },
+  (v) => celuOf(v.input as Tensor, v.alpha as number, false),
 );
 
-/** Elements that are not above the threshold become `value`. */
-export const threshold: Activation<[threshold: Scalar, value: Scalar], ["threshold", "value"]> = elementwise({
-  name: "threshold",
-  params: "threshold:scalar value:scalar",
-  receiver: null,
-  kernel: (self, v) => {
-    const { dtype } = needTensor("threshold", self);
-    noBool("threshold_cpu")(dtype);
-    const [limit, value] = [scalarTo(v.threshold as Scalar, dtype), scalarTo(v.value as Scalar, dtype)];
-    return { kernel: belowThreshold, operands: [self, limit, value] };
-  },
+/** The self-normalising exponential linear unit. */
+export const selu: Function1<[], []> = fn({ name: "selu", params: "input:tensor" }, (v) =>
+  seluOf(v.input as Tensor, false),
+);
+
+/** The leaky unit with a slope drawn from `[lower, upper]` for each element in training, else their mean. */
+export const rrelu: Function1<[lower?: number, upper?: number, training?: boolean], ["lower", "upper", "training"]> =
+  fn({ name: "rrelu", params: `input:tensor ${randomSlopes}` }, (v) => rreluOf(v.input as Tensor, v, false));
+
+const learned = kernel("prelu", 2, (x, weight) => ir.select(ir.gt(x!, 0), x!, ir.mul(weight!, x!)), {
+  node: "PreluKernelBackward0",
+  grads: [
+    (g, [x, weight]) => ir.select(ir.gt(x!, 0), g, ir.mul(weight!, g)),
+    (g, [x]) => ir.select(ir.gt(x!, 0), 0, ir.mul(x!, g)),
+  ],
 });
 
-/**
- * The exponential linear unit with all its factors, as ELU, CELU and SELU use it: `positive * x` above 0, below it
- * `negative * (exp(inner * x) - 1)`.
- */
-export function exponentialUnit(name: string): (written: boolean) => ReturnType<typeof kernel> {
-  const node = `${name.charAt(0).toUpperCase()}${name.slice(1)}Backward`;
-  const value = (x: ir.Expr, negative: ir.Expr, positive: ir.Expr, inner: ir.Expr): ir.Expr =>
-    ir.select(ir.le(x, 0), ir.mul(ir.expm1(ir.mul(x, inner)), negative), ir.mul(x, positive));
-  const outOfPlace = kernel(name, 4, (x, n, p, i) => value(x!, n!, p!, i!), {
-    node: `${node}0`,
-    grads: [
-      (g, [x, n, p, i]) =>
-        ir.select(
-          ir.le(x!, 0),
-          ir.mul(ir.mul(ir.mul(g, i!), n!), ir.exp(ir.mul(x!, i!))),
-          ir.mul(g, p!),
-        ),
-    ],
-  });
-  const inPlace = kernel(name, 4, (x, n, p, i) => value(x!, n!, p!, i!), {
-    node: `${node}1`,
-    grads: [
-      (g, [, n, p, i], out) => ir.select(ir.le(out, 0), ir.mul(ir.mul(g, i!), ir.add(out, n!)), ir.mul(g, p!)),
-    ],
-  });
-  return (written) => (written ? inPlace : outOfPlace);
-}
+/** `x` above 0, else `weight * x`, with one weight for all or one for each channel (dim 1). */
+export const prelu: Op<[weight: Tensor], "weight"> = composite(
+  { name: "prelu", params: "weight:tensor" },
+  (self, v) => {
+    const weight = v.weight as Tensor;
+    check(
+      self.dtype === weight.dtype,
+      () => `prelu: Type promoting not supported. Got ${self.dtype.scalarName} and ${weight.dtype.scalarName}`,
+    );
+    check(
+      weight.dim() <= 1,
+      () => `prelu: Expected \`weight\` to be a scalar or 1D tensor, but got: ndim = ${weight.dim()}`,
+    );
+    onlyFloat("prelu_cpu")(self.dtype);
+    const n = weight.numel();
+    if (n !== 1) {
+      check(self.dim() > 0, () => "Not allow zero-dim input tensor.");
+      const channels = self.dim() > 1 ? self.shape[1]! : 1;
+      check(
+        n === channels,
+        () =>
+          `Mismatch of parameter numbers and input channel size. Found parameter numbers = ${n} and channel size = ` +
+          `${channels}.`,
+      );
+    }
+    const sizes = self.shape.map((_, d) => (d === 1 || self.dim() === 1 ? n : 1));
+    return learned.apply([self, weight.reshape(n === 1 ? self.shape.map(() => 1) : sizes)]);
+  },
+);

@@ -6,7 +6,7 @@ import { isTensor, type Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary, Forms, OpInfo, Unary } from "../call.ts";
 import { binary, elementwise, needTensor, pointwise } from "../define.ts";
-import { alias, kernel, noBool, one, refuseZeroDivision, scalarTo, zeroGrad } from "./kernel.ts";
+import { alias, kernel, narrowed, noBool, one, refuseZeroDivision, scalarTo, zeroGrad } from "./kernel.ts";
 
 /** `add(a, b, { alpha })`. */
 export interface WithAlpha {
@@ -139,7 +139,7 @@ export const div: Div = elementwise({
     );
     noBool(`div_${mode}_cpu`)(resultType(operands));
     refuseZeroDivision(self, other);
-    return { kernel: mode === "trunc" ? truncated : floored, operands };
+    return { kernel: mode === "trunc" ? truncated : floored, operands: narrowed(operands) };
   },
 });
 /** `div` by its longer name. */
@@ -163,7 +163,7 @@ export const floorDivide: Binary = elementwise({
   name: "floorDivide",
   params: "other:operand",
   kernel: (self, v) => {
-    const operands = [self, v.other as Operand];
+    const operands = narrowed([self, v.other as Operand]);
     noBool("div_floor_cpu")(resultType(operands));
     refuseZeroDivision(self, v.other as Operand);
     return { kernel: floorQuotient, operands };

@@ -7,7 +7,7 @@ import * as ir from "../../ir/expr.ts";
 import type { Forms, Op, OpInfo, OpInplace } from "../call.ts";
 import { elementwise, needTensor } from "../define.ts";
 import type { GradRule } from "../pointwise.ts";
-import { alias, isFiniteExpr, type Kernel, kernel, noBool, onlyFloat, two } from "./kernel.ts";
+import { alias, inplaceOf, isFiniteExpr, type Kernel, kernel, noBool, onlyFloat, two, withWrite } from "./kernel.ts";
 
 /** `clamp(x, min, max)`, each a number or a tensor. */
 export interface Clamp {
@@ -57,10 +57,7 @@ export const clamp: Clamp = elementwise({
   kernel: (self, v) => {
     const min = v.min as Operand | null;
     const max = v.max as Operand | null;
-    check(
-      min !== null || max !== null,
-      () => "torch.clamp: At least one of 'min' or 'max' must not be None",
-    );
+    check(min !== null || max !== null, () => "torch.clamp: At least one of 'min' or 'max' must not be None");
     const operands = [needTensor("clamp", self), ...[min, max].filter((x) => x !== null)];
     noBool("clamp_cpu")(resultType(operands));
     if (max === null) return { kernel: onlyMin(min!), operands };
@@ -115,17 +112,9 @@ function ignoringNan(name: string, choose: Limit, wins: Limit): OfTwo {
   return two({
     name,
     inplace: false,
-    kernel: kernel(
-      name,
-      2,
-      (a, b) => ir.select(isNan(a!), b!, ir.select(isNan(b!), a!, choose(a!, b!))),
-      {
-        grads: [
-          (g, [a, b]) => ir.select(first(a!, b!), g, 0),
-          (g, [a, b]) => ir.select(first(a!, b!), 0, g),
-        ],
-      },
-    ),
+    kernel: kernel(name, 2, (a, b) => ir.select(isNan(a!), b!, ir.select(isNan(b!), a!, choose(a!, b!))), {
+      grads: [(g, [a, b]) => ir.select(first(a!, b!), g, 0), (g, [a, b]) => ir.select(first(a!, b!), 0, g)],
+    }),
   });
 }
 
@@ -139,20 +128,14 @@ const replaced = kernel(
   "nanToNum",
   4,
   (x, nan, posinf, neginf) =>
-    ir.select(
-      isNan(x!),
-      nan!,
-      ir.select(isFiniteExpr(x!), x!, ir.select(ir.gt(x!, 0), posinf!, neginf!)),
-    ),
+    ir.select(isNan(x!), nan!, ir.select(isFiniteExpr(x!), x!, ir.select(ir.gt(x!, 0), posinf!, neginf!))),
   { grads: [finite, null, null, null] },
 );
 const same = kernel("nanToNum", 1, (x) => x!);
 
-/** NaN becomes `nan`, infinities `posinf` and `neginf`; by default 0 and the largest finite numbers. */
-export const nanToNum: OpInplace<
-  [nan?: number | null, posinf?: number | null, neginf?: number | null],
-  "nan posinf neginf"
-> = elementwise({
+type NanToNum = OpInplace<[nan?: number | null, posinf?: number | null, neginf?: number | null], "nan posinf neginf">;
+
+const replaceNonFinite: NanToNum = elementwise({
   name: "nanToNum",
   params: "nan:float?=null posinf:float?=null neginf:float?=null",
   kernel: (self, v) => {
@@ -163,6 +146,13 @@ export const nanToNum: OpInplace<
     return { kernel: replaced, operands: [self, nan ?? 0, posinf ?? top, neginf ?? -top] };
   },
 });
+const replaceInPlace = inplaceOf(replaceNonFinite);
+
+/** NaN becomes `nan`, infinities `posinf` and `neginf`; by default 0 and the largest finite numbers. */
+export const nanToNum: NanToNum = withWrite(replaceNonFinite, (self, ...args) =>
+  // Integers are left alone, also where their memory could not be written elementwise.
+  self.dtype.isFloatingPoint ? replaceInPlace(self, ...args) : self,
+);
 
 /** Whichever end is nearer is the one that stays exact (Lerp.h). */
 const mixture = (a: ir.Expr, b: ir.Expr, weight: ir.Expr): ir.Expr => {

@@ -1,21 +1,11 @@
 /** Elementwise comparisons and questions about elements; the result is bool. */
-import type { DType } from "../../core/dtype.ts";
 import { check } from "../../core/errors.ts";
-import { type Operand, resultType } from "../../core/scalar.ts";
-import { isTensor, type Tensor } from "../../core/tensor.ts";
+import type { Operand } from "../../core/scalar.ts";
+import type { Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
-import { bfloat16ToNumber, halfToNumber, numberToBfloat16, numberToHalf } from "../../ir/half.ts";
 import type { Binary, Op } from "../call.ts";
 import { composite, elementwise } from "../define.ts";
-import { alias, isFiniteExpr, kernel, one, type UnaryOnly } from "./kernel.ts";
-
-/** A number as an element of `dtype` has it, where kernels compute wider: a float16 0.1 equals the number 0.1. */
-function narrowed(value: Operand, dtype: DType): Operand {
-  if (isTensor(value)) return value;
-  if (dtype.name === "float16") return halfToNumber(numberToHalf(Number(value)));
-  if (dtype.name === "bfloat16") return bfloat16ToNumber(numberToBfloat16(Number(value)));
-  return value;
-}
+import { alias, isFiniteExpr, kernel, narrowed, one, type UnaryOnly } from "./kernel.ts";
 
 function comparison(name: string, value: (a: ir.Value, b: ir.Value) => ir.Expr): Binary {
   const compare = kernel(name, 2, (a, b) => value(a!, b!), { dtype: "bool" });
@@ -23,9 +13,7 @@ function comparison(name: string, value: (a: ir.Value, b: ir.Value) => ir.Expr):
     name,
     params: "other:operand",
     kernel: (self, v) => {
-      const pair: Operand[] = [self, v.other as Operand];
-      const dtype = resultType(pair);
-      return { kernel: compare, operands: dtype.lane === "f32" ? pair.map((x) => narrowed(x, dtype)) : pair };
+      return { kernel: compare, operands: narrowed([self, v.other as Operand]) };
     },
   });
 }
@@ -94,7 +82,8 @@ export const isclose: Op<
     check(rtol >= 0, () => `rtol must be greater than or equal to zero, but got ${rtol}`);
     check(atol >= 0, () => `atol must be greater than or equal to zero, but got ${atol}`);
     let close = self.eq(other);
-    if (v.equalNan === true && self.dtype.isFloatingPoint) close = close.bitwiseOr(self.isnan().bitwiseAnd(other.isnan()));
+    if (v.equalNan === true && self.dtype.isFloatingPoint)
+      close = close.bitwiseOr(self.isnan().bitwiseAnd(other.isnan()));
     if (rtol === 0 && atol === 0) return close;
     const difference = differs.apply([self, other]);
     const real = other.dtype.isFloatingPoint ? other : other.to(difference.dtype);

@@ -4,6 +4,7 @@ export * from "./arithmetic.ts";
 export * from "./bitwise.ts";
 export * from "./clamp.ts";
 export * from "./compare.ts";
+export * from "./complex.ts";
 export * from "./power.ts";
 export * from "./rounding.ts";
 export * from "./select.ts";

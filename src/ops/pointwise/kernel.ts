@@ -8,6 +8,7 @@ import { type Operand, resultType, type Scalar, scalarBigInt } from "../../core/
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import { derive, mulGrad } from "../../ir/derive.ts";
 import { constant, type Expr, eq, load, sub, type Value } from "../../ir/expr.ts";
+import { bfloat16ToNumber, halfToNumber, numberToBfloat16, numberToHalf } from "../../ir/half.ts";
 import { mapLoads } from "../../ir/loads.ts";
 import type { OpInfo, OpInplace, Unary } from "../call.ts";
 import { type Callable, differentiable, elementwise, needTensor, pointwise } from "../define.ts";
@@ -37,7 +38,9 @@ export class Kernel extends Pointwise {
     this.nodeName = options.node ?? `${capitalize(name)}Backward0`;
     this.#constant = options.dtype === "bool" || options.differentiable === false;
     this.#missing = options.missing ?? null;
-    this.#grads = (this.#missing ?? []).map((message, i) => (message === null ? gradKernel(name, arity, expr, i) : null));
+    this.#grads = (this.#missing ?? []).map((message, i) =>
+      message === null ? gradKernel(name, arity, expr, i) : null,
+    );
   }
 
   override apply(inputs: readonly Operand[]): Tensor {
@@ -142,6 +145,24 @@ export function scalarTo(value: Scalar, dtype: DType): Scalar {
 }
 
 const overflow = (dtype: DType): string => `value cannot be converted to type ${cNames[dtype.name]} without overflow`;
+
+/**
+ * Operands whose numbers are as elements of the operands' dtype have them, where kernels compute wider: a float16 0.1
+ * equals the number 0.1, a uint8 255 the number -1.
+ */
+export function narrowed(operands: readonly Operand[]): Operand[] {
+  const dtype = resultType(operands);
+  const to = narrowing[dtype.name];
+  return to === undefined ? [...operands] : operands.map((x) => (isTensor(x) ? x : to(x)));
+}
+
+const narrowing: Readonly<Record<string, (x: Scalar) => Scalar>> = {
+  uint8: (x) => BigInt.asUintN(8, scalarBigInt(x)),
+  int8: (x) => BigInt.asIntN(8, scalarBigInt(x)),
+  int16: (x) => BigInt.asIntN(16, scalarBigInt(x)),
+  float16: (x) => halfToNumber(numberToHalf(Number(x))),
+  bfloat16: (x) => bfloat16ToNumber(numberToBfloat16(Number(x))),
+};
 
 /** Throws as integer division by zero does, before anything is computed. */
 export function refuseZeroDivision(self: Operand, other: Operand): void {

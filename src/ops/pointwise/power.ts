@@ -10,8 +10,7 @@ import type { GradRule } from "../pointwise.ts";
 import { type Kernel, kernel, noBool, withWrite } from "./kernel.ts";
 
 /** b · a^(b-1), and 0 where b is 0 (pow_backward and pow_backward_self). */
-const byBase: GradRule = (g, [a, b]) =>
-  ir.select(ir.eq(b!, 0), 0, ir.mul(g, ir.mul(b!, ir.pow(a!, ir.sub(b!, 1)))));
+const byBase: GradRule = (g, [a, b]) => ir.select(ir.eq(b!, 0), 0, ir.mul(g, ir.mul(b!, ir.pow(a!, ir.sub(b!, 1)))));
 /** a^b · log a, and 0 where a is 0 and b is not negative (pow_backward_exponent). */
 const byExponent: GradRule = (g, [a, b], out) =>
   ir.mul(g, ir.select(ir.and(ir.eq(a!, 0), ir.ge(b!, 0)), 0, ir.mul(out, ir.log(a!))));
@@ -115,8 +114,11 @@ export const reciprocal: Unary = unary({
 });
 
 /** `self * 2 ** other`. */
-export const ldexp: OpInplace<[other: Tensor], "other"> = composite({ name: "ldexp", params: "other:tensor", inplace: true }, (self, v) => {
-  const other = v.other as Tensor;
-  const exponent = other.dtype.isFloatingPoint ? other : other.to(resultType([0.5, other]));
-  return self.mul(pow(2, exponent));
-});
+export const ldexp: OpInplace<[other: Tensor], "other"> = composite(
+  { name: "ldexp", params: "other:tensor", inplace: true },
+  (self, v) => {
+    const other = v.other as Tensor;
+    const exponent = other.dtype.isFloatingPoint ? other : other.to(resultType([0.5, other]));
+    return self.mul(pow(2, exponent));
+  },
+);

@@ -4,7 +4,17 @@ import { isTensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary, Op, OpInfo, Unary } from "../call.ts";
 import { elementwise, needTensor } from "../define.ts";
-import { alias, type Kernel, kernel, noBool, one, onlyFloat, refuseZeroDivision, zeroGrad } from "./kernel.ts";
+import {
+  alias,
+  type Kernel,
+  kernel,
+  narrowed,
+  noBool,
+  one,
+  onlyFloat,
+  refuseZeroDivision,
+  zeroGrad,
+} from "./kernel.ts";
 
 const step = (name: string, value: (x: ir.Expr) => ir.Expr): Unary =>
   one({
@@ -56,14 +66,20 @@ export const round: Round = elementwise({
   },
 });
 
-const byNumber = (name: string, value: (a: ir.Expr, b: ir.Expr) => ir.Expr): readonly [Kernel, Kernel] => {
+type OfTwo = (a: ir.Expr, b: ir.Expr) => ir.Expr;
+
+/** The kernels with a number and a tensor as divisor; the divisor's gradient is minus the quotient. */
+const byNumber = (name: string, value: OfTwo, quotient: OfTwo): readonly [Kernel, Kernel] => {
   const node = name.charAt(0).toUpperCase() + name.slice(1);
   const numbered = (n: number): Kernel =>
-    kernel(name, 2, (a, b) => value(a!, b!), { node: `${node}Backward${n}` });
+    kernel(name, 2, (a, b) => value(a!, b!), {
+      node: `${node}Backward${n}`,
+      grads: [(g) => g, (g, [a, b]) => ir.neg(ir.mul(g, quotient(a!, b!)))],
+    });
   return [numbered(0), numbered(1)];
 };
-const [remainderOfScalar, remainderOfTensor] = byNumber("remainder", ir.rem);
-const [fmodOfScalar, fmodOfTensor] = byNumber("fmod", ir.fmod);
+const [remainderOfScalar, remainderOfTensor] = byNumber("remainder", ir.rem, ir.floordiv);
+const [fmodOfScalar, fmodOfTensor] = byNumber("fmod", ir.fmod, (a, b) => ir.trunc(ir.div(a, b)));
 const noDerivative = kernel("remainder", 2, (a, b) => ir.rem(a!, b!), {
   node: "NotImplemented",
   missing: [null, "derivative for aten::remainder is not implemented"],
@@ -81,7 +97,7 @@ export const remainder: Binary = elementwise({
   kernel: (self, v) => {
     const other = v.other as Operand;
     checkDivisor("remainder_cpu", self, other);
-    const operands = [self, other];
+    const operands = narrowed([self, other]);
     if (!isTensor(self)) return { kernel: noDerivative, operands };
     return { kernel: isTensor(other) ? remainderOfTensor : remainderOfScalar, operands };
   },
@@ -94,6 +110,6 @@ export const fmod: Binary = elementwise({
   kernel: (self, v) => {
     const other = v.other as Operand;
     checkDivisor("fmod_cpu", needTensor("fmod", self), other);
-    return { kernel: isTensor(other) ? fmodOfTensor : fmodOfScalar, operands: [self, other] };
+    return { kernel: isTensor(other) ? fmodOfTensor : fmodOfScalar, operands: narrowed([self, other]) };
   },
 });

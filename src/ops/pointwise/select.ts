@@ -1,7 +1,7 @@
 /** Elementwise choices: `where` and `maskedFill`. */
 import { bool, type DType, uint8 } from "../../core/dtype.ts";
 import { check } from "../../core/errors.ts";
-import { type Operand, type Scalar } from "../../core/scalar.ts";
+import type { Operand, Scalar } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import { warn } from "../../core/warnings.ts";
 import * as ir from "../../ir/expr.ts";
@@ -28,7 +28,8 @@ export const where: Where = custom(
     if (which === 1) return nonzeroColumns(condition);
     check(
       condition.dtype === bool || condition.dtype === uint8,
-      () => `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.scalarName}`,
+      () =>
+        `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.scalarName}`,
     );
     if (condition.dtype === uint8) {
       warn(
@@ -51,8 +52,7 @@ function fillValue(value: Operand, dtype: DType): Operand {
   if (!isTensor(value)) return scalarTo(value as Scalar, dtype);
   check(
     value.dim() === 0,
-    () =>
-      `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.dim()} dimension(s).`,
+    () => `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.dim()} dimension(s).`,
   );
   return value.dtype === dtype ? value : value.to(dtype);
 }

@@ -19,8 +19,6 @@ export const erfinv: Unary = unary({
 });
 /** The logarithm of the absolute value of the gamma function. */
 export const lgamma: Unary = unary({ name: "lgamma", dtype: "float", value: (x) => ir.call("lgamma", x) });
-/** The derivative of `lgamma`. */
-export const digamma: Unary = unary({ name: "digamma", dtype: "float", value: (x) => ir.call("digamma", x) });
 /** The modified Bessel function of the first kind, of order 0. */
 export const i0: Unary = unary({ name: "i0", node: "I0", dtype: "float", value: (x) => ir.call("i0", x) });
 
@@ -31,15 +29,61 @@ export interface Polygamma {
   readonly inplace: true;
 }
 
-const derivative = kernel("polygamma", 2, (n, x) => ir.call("polygamma", n!, x!), { dtype: "float" });
-const zeroth = kernel("polygamma", 1, (x) => ir.call("digamma", x!), { dtype: "float" });
+const pi2 = Math.PI * Math.PI;
+
+/** The asymptotic series of trigamma, six steps up from `y` by its recurrence. */
+function trigammaSeries(y: ir.Expr): ir.Expr {
+  const squared = (x: ir.Expr): ir.Expr => ir.mul(x, x);
+  let sum: ir.Expr = ir.div(1, squared(y));
+  for (let k = 1; k < 6; k++) sum = ir.add(sum, ir.div(1, squared(ir.add(y, k))));
+  const top = ir.add(y, 6);
+  const r = ir.div(1, squared(top));
+  const tail = ir.sub(1 / 6, ir.mul(r, ir.sub(1 / 30, ir.div(r, 42))));
+  return ir.add(sum, ir.div(ir.add(ir.add(1, ir.div(0.5, top)), ir.mul(r, tail)), top));
+}
+
+/**
+ * The derivative of digamma as PyTorch computes it (aten/src/ATen/native/Math.h), by reflection below 1/2: the sine of
+ * a multiple of π is not quite 0, so that poles are large numbers rather than infinite.
+ */
+const trigamma = (x: ir.Expr): ir.Expr => {
+  const below = ir.lt(x, 0.5);
+  const series = trigammaSeries(ir.select(below, ir.sub(1, x), x));
+  const sine = ir.sin(ir.mul(x, Math.PI));
+  return ir.select(below, ir.sub(ir.div(pi2, ir.mul(sine, sine)), series), series);
+};
+
+/** The derivative of `lgamma`. */
+export const digamma: Unary = unary({
+  name: "digamma",
+  dtype: "float",
+  value: (x) => ir.call("digamma", x),
+  grad: (g, { x }) => ir.mul(g, trigamma(x)),
+});
+
+const higher = (n: ir.Expr | number, x: ir.Expr): ir.Expr =>
+  // PyTorch's sum meets 0 times infinity there.
+  ir.select(ir.eq(x, Number.POSITIVE_INFINITY), Number.NaN, ir.call("polygamma", n, x));
+const derivative = kernel("polygamma", 2, (n, x) => higher(n!, x!), {
+  dtype: "float",
+  grads: [null, (g, [n, x]) => ir.mul(g, higher(ir.add(n!, 1), x!))],
+});
+const first = kernel("polygamma", 1, (x) => trigamma(x!), {
+  dtype: "float",
+  grads: [(g, [x]) => ir.mul(g, higher(2, x!))],
+});
+const zeroth = kernel("polygamma", 1, (x) => ir.call("digamma", x!), {
+  dtype: "float",
+  grads: [(g, [x]) => ir.mul(g, trigamma(x!))],
+});
 
 function polygammaOf(n: unknown, x: Tensor): { kernel: Kernel; operands: Operand[] } {
   if (typeof n !== "number" || !Number.isInteger(n)) {
     throw new TypeError(`polygamma(): argument 'n' (position 1) must be int, not ${typeof n}`);
   }
   check(n >= 0, () => "polygamma(n, x) does not support negative n.");
-  return n === 0 ? { kernel: zeroth, operands: [x] } : { kernel: derivative, operands: [n, x] };
+  if (n > 1) return { kernel: derivative, operands: [n, x] };
+  return { kernel: n === 0 ? zeroth : first, operands: [x] };
 }
 
 /** The n-th derivative of `digamma`. */
@@ -103,11 +147,7 @@ export const igammac: OfTwo = incomplete("igammac");
 const logOdds = (x: ir.Expr): ir.Expr => ir.log(ir.div(x, ir.sub(1, x)));
 /** g / (x (1 - x)), and the gradient times infinity at both ends (logit_backward). */
 const logitSlope = (g: ir.Expr, x: ir.Expr): ir.Expr =>
-  ir.select(
-    ir.or(ir.eq(x, 0), ir.eq(x, 1)),
-    ir.mul(g, Number.POSITIVE_INFINITY),
-    ir.div(g, ir.mul(x, ir.sub(1, x))),
-  );
+  ir.select(ir.or(ir.eq(x, 0), ir.eq(x, 1)), ir.mul(g, Number.POSITIVE_INFINITY), ir.div(g, ir.mul(x, ir.sub(1, x))));
 const outside = (x: ir.Expr, low: ir.Value, high: ir.Value): ir.Expr => ir.or(ir.lt(x, low), ir.gt(x, high));
 
 const plainLogit = kernel("logit", 1, (x) => logOdds(x!), {
@@ -118,8 +158,7 @@ const clampedLogit = kernel(
   "logit",
   2,
   (x, eps) => {
-    const high = ir.sub(1, eps!);
-    return logOdds(ir.select(ir.lt(x!, eps!), eps!, ir.select(ir.gt(x!, high), high, x!)));
+    return logOdds(ir.min(ir.max(x!, eps!), ir.sub(1, eps!)));
   },
   {
     dtype: "float",

@@ -1,6 +1,7 @@
 /** x · log(y), with 0 where x is 0: for `xlogy` and `xlog1py`. */
-import { isTensor } from "../../core/tensor.ts";
+
 import type { Operand } from "../../core/scalar.ts";
+import { isTensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary } from "../call.ts";
 import { elementwise } from "../define.ts";
@@ -20,8 +21,7 @@ export function byOperands<K>(kernels: readonly [K, K, K], self: Operand, other:
 /** An operator `x * log(y)`; `least` is the y whose logarithm is infinite. */
 export function xlog(name: string, node: string, least: number, log: (y: ir.Expr) => ir.Expr, method = true): Binary {
   const value = timesLog(log);
-  const bySelf: GradRule = (g, [x, y]) =>
-    ir.select(ir.and(ir.eq(x!, 0), ir.le(y!, least)), 0, value(g, y!));
+  const bySelf: GradRule = (g, [x, y]) => ir.select(ir.and(ir.eq(x!, 0), ir.le(y!, least)), 0, value(g, y!));
   const byOther: GradRule = (g, [x, y]) => ir.div(ir.mul(g, x!), ir.sub(y!, least));
   const numbered = (n: number): Kernel =>
     kernel(name, 2, (x, y) => value(x!, y!), {
@@ -41,4 +41,3 @@ export function xlog(name: string, node: string, least: number, log: (y: ir.Expr
     },
   });
 }
-

@@ -1,0 +1,75 @@
+/** Gradients held within bounds. */
+import { noGrad } from "../../autograd/mode.ts";
+import { check } from "../../core/errors.ts";
+import { isTensor, type Tensor } from "../../core/tensor.ts";
+import { tensor } from "../../ops/create.ts";
+import { stack } from "../../ops/join.ts";
+
+/** Options of `clipGradNorm_`. */
+export interface ClipOptions {
+  normType?: number;
+  /** Throw where the norm is not finite; default false. */
+  errorIfNonfinite?: boolean;
+}
+
+function gradsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
+  const all = isTensor(parameters) ? [parameters] : [...parameters];
+  return all.flatMap((param) => (param.grad === null ? [] : [param.grad]));
+}
+
+function norm(t: Tensor, p: number): Tensor {
+  if (p === Number.POSITIVE_INFINITY) return t.abs().max();
+  if (p === Number.NEGATIVE_INFINITY) return t.abs().min();
+  if (p === 2) return t.mul(t).sum().sqrt();
+  if (p === 1) return t.abs().sum();
+  if (p === 0) return t.ne(0).sum().to(t.dtype);
+  return t
+    .abs()
+    .pow(p)
+    .sum()
+    .pow(1 / p);
+}
+
+/** The norm of all tensors as if they were one vector. */
+export function getTotalNorm(tensors: Iterable<Tensor>, normType = 2, errorIfNonfinite = false): Tensor {
+  const all = [...tensors];
+  if (all.length === 0) return tensor(0);
+  const total = noGrad(() =>
+    norm(
+      stack(all.map((t) => norm(t.detach(), normType))),
+      normType === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : normType,
+    ),
+  );
+  check(
+    !errorIfNonfinite || Number.isFinite(total.item()),
+    () =>
+      `The total norm of order ${normType} for gradients from \`parameters\` is non-finite, so it cannot be clipped. ` +
+      "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`",
+  );
+  return total;
+}
+
+/** Scales all gradients down so that together their norm is at most `maxNorm`; returns the norm that they had. */
+export function clipGradNorm_(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  normType: number | ClipOptions = 2,
+  errorIfNonfinite = false,
+): Tensor {
+  const named: ClipOptions = typeof normType === "object" ? normType : { normType, errorIfNonfinite };
+  const grads = gradsOf(parameters);
+  const total = getTotalNorm(grads, named.normType ?? 2, named.errorIfNonfinite ?? false);
+  noGrad(() => {
+    // Multiplying by a factor of 1 costs less than asking for the value.
+    const factor = total.add(1e-6).reciprocal().mul(maxNorm).clamp({ max: 1 });
+    for (const grad of grads) grad.detach().mul_(factor);
+  });
+  return total;
+}
+
+/** Holds every element of all gradients within `-clipValue` and `clipValue`. */
+export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  noGrad(() => {
+    for (const grad of gradsOf(parameters)) grad.clamp_(-clipValue, clipValue);
+  });
+}

@@ -1,0 +1,105 @@
+/** Normalisation on raw memory: statistics, values and gradients as fused kernels. */
+import type { DType } from "../../core/dtype.ts";
+import { Layout } from "../../core/layout.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { add, div, type Expr, load, mul, sqrt, sub } from "../../ir/expr.ts";
+import { runner } from "../../ir/runtime.ts";
+import { pointwise } from "../define.ts";
+import { emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
+import { reducedShape } from "../reduce.ts";
+import { statDType } from "./raw.ts";
+
+/** Sums (or means) of an expression over some dims, which stay with size 1; other inputs are broadcast to the first. */
+export function reduceOver(
+  inputs: readonly Tensor[],
+  dims: readonly number[],
+  pre: Expr,
+  mean: boolean,
+  dtype: DType,
+): Tensor {
+  const shape = inputs[0]!.shape;
+  const out = emptyTensor(reducedShape(shape, dims, true), dtype, inputs[0]!.device);
+  if (isMeta(out) || out.numel() === 0) return out;
+  const run = runner({
+    skeleton: "reduce",
+    combine: "sum",
+    pre,
+    post: mean ? div(load(0), load(1)) : null,
+    lane: dtype.lane,
+    inputs: inputs.map((t) => t.dtype.name),
+    output: dtype.name,
+  });
+  const outer = shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  const inner = [...dims].sort((a, b) => a - b);
+  const sizes = (ds: readonly number[]): number[] => ds.map((d) => shape[d]!);
+  withOperands(() =>
+    run(
+      sizes(outer),
+      sizes(inner),
+      operand(out, true, Layout.contiguous(sizes(outer))),
+      inputs.map((t) => operand(t, false, t.impl.layout.expand(shape).permute([...outer, ...inner]))),
+    ),
+  );
+  return out;
+}
+
+const deviation = sub(load(0), load(1));
+const squaredDeviation = mul(deviation, deviation);
+
+/** Mean and biased variance over dims, in two passes, so that a large mean costs no precision. */
+export function moments(x: Tensor, dims: readonly number[]): { mean: Tensor; variance: Tensor } {
+  const dtype = statDType(x.dtype);
+  const mean = reduceOver([x], dims, load(0), true, dtype);
+  return { mean, variance: reduceOver([x, mean], dims, squaredDeviation, true, dtype) };
+}
+
+const inverseRoot = pointwise("rstd", 2, (v, eps) => div(1, sqrt(add(v!, eps!))));
+
+/** `1 / sqrt(variance + eps)`. */
+export const rstdOf = (variance: Tensor, eps: number): Tensor => inverseRoot.apply([variance.detach(), eps]);
+
+const standard = pointwise("normalize", 3, (x, m, r) => mul(sub(x!, m!), r!));
+const affine = pointwise("normalize", 5, (x, m, r, w, b) => add(mul(mul(sub(x!, m!), r!), w!), b!));
+
+/** `(x - mean) · rstd · weight + bias`, of x's dtype. */
+export function normalized(x: Tensor, mean: Tensor, rstd: Tensor, w: Tensor | null, b: Tensor | null): Tensor {
+  const out = emptyTensor(x.shape, x.dtype, x.device);
+  if (w === null && b === null) return standard.into([x, mean, rstd], out, statDType(x.dtype));
+  return affine.into([x, mean, rstd, w ?? 1, b ?? 0], out, statDType(x.dtype));
+}
+
+const [g, x, m, r, w] = [load(0), load(1), load(2), load(3), load(4)];
+
+/** The weight's gradient before it is summed over images and pixels: `Σ g · (x - mean) · rstd`. */
+export const weightTerm: Expr = mul(g, mul(sub(x, m), r));
+
+const inputGrad = pointwise("normalizeBackward", 7, (g, x, m, r, w, a, b) => {
+  const own = mul(g!, w!);
+  return mul(r!, sub(sub(own, a!), mul(mul(sub(x!, m!), r!), b!)));
+});
+
+/** The input's gradient where mean and variance were taken over `dims`. */
+export function inputGradient(
+  grad: Tensor,
+  input: Tensor,
+  mean: Tensor,
+  rstd: Tensor,
+  weight: Tensor | null,
+  dims: readonly number[],
+): Tensor {
+  const dtype = statDType(input.dtype);
+  const all = weight === null ? [grad, input, mean, rstd] : [grad, input, mean, rstd, weight];
+  const own = weight === null ? g : mul(g, w);
+  const a = reduceOver(all, dims, own, true, dtype);
+  const b = reduceOver(all, dims, mul(own, mul(sub(x, m), r)), true, dtype);
+  const out = emptyTensor(input.shape, input.dtype, input.device);
+  return inputGrad.into([grad, input, mean, rstd, weight ?? 1, a, b], out, dtype);
+}
+
+const scale = pointwise("normalizeBackward", 3, (g, r, w) => mul(mul(g!, r!), w!));
+
+/** The input's gradient where mean and variance are constants. */
+export function constantStatsGradient(grad: Tensor, input: Tensor, rstd: Tensor, weight: Tensor | null): Tensor {
+  const out = emptyTensor(input.shape, input.dtype, input.device);
+  return scale.into([grad, rstd, weight ?? 1], out, statDType(input.dtype));
+}
