@@ -9,6 +9,7 @@ import { setCompiler } from "./ir/runtime.ts";
 import type { Callable } from "./ops/define.ts";
 import * as ops from "./ops/index.ts";
 import { installMembers } from "./ops/members.ts";
+import { installGenerator } from "./ops/rng.ts";
 
 function method(op: Callable): (this: Tensor, ...args: unknown[]) => unknown {
   if (op.op.receiver === 0) {
@@ -31,6 +32,7 @@ export function install(): void {
   setCompiler(wasmCompiler);
   installAutograd();
   installMembers();
+  installGenerator();
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {
     if (typeof op !== "function" || op.op === undefined || op.op.receiver === null) continue;
     define(name, method(op));

@@ -105,17 +105,16 @@ export function grad(
   const results = inside(() => {
     const first = firstGradients(roots, (gradOutputs as GradOrList | undefined) ?? nested);
     for (const t of wanted) check(requiresGrad(t), () => "One of the differentiated Tensors does not require grad");
-    return runBackward(roots, first, {
+    const captured = runBackward(roots, first, {
       retainGraph: options.retainGraph ?? createGraph,
       createGraph,
       capture: wanted,
     });
+    for (const g of captured) if (g !== null) escape(g);
+    return captured;
   });
   return results.map((g, i) => {
-    if (g !== null) {
-      escape(g);
-      return g;
-    }
+    if (g !== null) return g;
     if (options.materializeGrads) return wanted[i]!.detach().newZeros(wanted[i]!.shape);
     if (options.allowUnused) return null;
     throw new RuntimeError(

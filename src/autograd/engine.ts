@@ -1,7 +1,8 @@
 /** Runs the graph backward: one loop over a queue by sequence number, without recursion, knowing no operator. */
 import { check, RuntimeError } from "../core/errors.ts";
 import { equalShapes, list } from "../core/layout.ts";
-import { leaving } from "../core/scope.ts";
+import { freeSince, leaving, position } from "../core/scope.ts";
+import type { Storage } from "../core/storage.ts";
 import { type Tensor, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import { mode, withGrad } from "./mode.ts";
@@ -120,6 +121,8 @@ class Run {
   readonly #captures = new Map<Node, Capture[]>();
   readonly #captured: Grads;
   readonly #needed: Set<Node> | null;
+  /** How many pending or captured gradients lie in a storage. */
+  readonly #inUse = new Map<Storage, number>();
 
   constructor(roots: readonly Tensor[], grads: readonly Tensor[], options: BackwardOptions) {
     this.#options = options;
@@ -170,15 +173,26 @@ class Run {
   }
 
   go(): Grads {
-    while (!this.#queue.empty) this.#step(this.#queue.pop());
+    const start = position();
+    const inUse = (storage: Storage): boolean => this.#inUse.has(storage);
+    while (!this.#queue.empty) {
+      this.#step(this.#queue.pop());
+      // A recorded backward may keep anything; else what no pending gradient needs is garbage by now.
+      if (!this.#options.createGraph) freeSince(start, inUse);
+    }
     return this.#captured;
   }
 
   #step(node: Node): void {
     let grads = this.#buffers.get(node) ?? new Array(node.outputs.length).fill(null);
     this.#buffers.delete(node);
+    for (const g of grads) if (g !== null) this.#unuse(g);
     grads = runPreHooks(node, grads);
-    for (const c of this.#captures.get(node) ?? []) this.#captured[c.index] = grads[c.nr] ?? null;
+    for (const c of this.#captures.get(node) ?? []) {
+      const g = grads[c.nr] ?? null;
+      this.#captured[c.index] = g;
+      if (g !== null) this.#use(g);
+    }
     const wanted = this.#wants(node);
     const outs = wanted ? this.#apply(node, grads) : [];
     if (wanted && !this.#options.retainGraph) node.release();
@@ -226,7 +240,22 @@ class Run {
       this.#buffers.set(node, buffer);
     }
     const before = buffer[nr] ?? null;
-    buffer[nr] = before === null ? g : before.add(g);
+    const sum = before === null ? g : before.add(g);
+    if (before !== null) this.#unuse(before);
+    this.#use(sum);
+    buffer[nr] = sum;
+  }
+
+  #use(g: Tensor): void {
+    const storage = g.impl.storage;
+    this.#inUse.set(storage, (this.#inUse.get(storage) ?? 0) + 1);
+  }
+
+  #unuse(g: Tensor): void {
+    const storage = g.impl.storage;
+    const left = (this.#inUse.get(storage) ?? 0) - 1;
+    if (left > 0) this.#inUse.set(storage, left);
+    else this.#inUse.delete(storage);
   }
 }
 

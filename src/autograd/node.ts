@@ -3,6 +3,7 @@
 import type { DType } from "../core/dtype.ts";
 import { RuntimeError } from "../core/errors.ts";
 import { list } from "../core/layout.ts";
+import { noteRecorded, offer } from "../core/scope.ts";
 import { printsAs } from "../core/symbols.ts";
 import type { AutogradMeta, GradFn, Tensor } from "../core/tensor.ts";
 import { legacyTypeName } from "../core/tensor.ts";
@@ -44,6 +45,7 @@ export abstract class Node implements GradFn {
 
   constructor(name: string, inputs: readonly (Tensor | null)[]) {
     this.name = name;
+    noteRecorded();
     this.next = new Array(inputs.length).fill(null);
     this.nextNr = new Array(inputs.length).fill(0);
     for (let i = 0; i < inputs.length; i++) {
@@ -146,6 +148,7 @@ export class SavedTensor {
       );
     }
     this.#tensor = tensor;
+    tensor.impl.storage.held++;
     this.#version = tensor._version;
     const meta = tensor.impl.meta;
     const fn = producer ?? meta?.gradFn?.name;
@@ -161,7 +164,10 @@ export class SavedTensor {
   }
 
   release(): void {
+    if (this.#tensor === null) return;
+    const storage = this.#tensor.impl.storage;
     this.#tensor = null;
+    if (--storage.held === 0 && !storage.escaped) offer(storage);
   }
 
   #staleMessage(t: Tensor): string {

@@ -1,6 +1,7 @@
 /** PyTorch's CPU generator: the Mersenne Twister, its seeds, its 5056 bytes of state, and its cached normal sample. */
 import { cpu, type Device, device } from "./device.ts";
 import { check, RuntimeError, typeName } from "./errors.ts";
+import type { Tensor } from "./tensor.ts";
 
 const words = 624;
 const shift = 397;
@@ -17,6 +18,14 @@ const stateBytes = 5056;
 const legacyBytes = 5048;
 const at = { left: 8, seeded: 12, next: 16, words: 24, normal: 5024, hasNormal: 5040, float: 5048, hasFloat: 5052 };
 
+/** The state as a tensor; installed by ops/rng. */
+export interface Generator {
+  /** The whole state, as a uint8 tensor of PyTorch's layout. */
+  getState(): Tensor;
+  /** Continues from a state that `getState`, or PyTorch, gave. */
+  setState(state: Tensor): this;
+}
+
 /** A source of random bits: the same seeds give the same draws as PyTorch's on the CPU. */
 export class Generator {
   readonly device: Device;
@@ -26,7 +35,7 @@ export class Generator {
   #left = 1;
   #next = 0;
   #normal: number | null = null;
-  /** Kept for `setState` and `getState` only: no sampler on the CPU reads it. */
+  /** Kept for the state only: no sampler on the CPU reads it. */
   #floatNormal: number | null = null;
 
   constructor(on: string | Device = cpu) {
@@ -102,7 +111,7 @@ export class Generator {
   }
 
   /** The whole state, in the bytes of PyTorch's `torch.get_rng_state()`. */
-  getState(): Uint8Array {
+  stateBytes(): Uint8Array {
     const bytes = new Uint8Array(stateBytes);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(0, this.#seed, true);
@@ -121,8 +130,8 @@ export class Generator {
     return bytes;
   }
 
-  /** Continues from a state that `getState`, or PyTorch, gave. */
-  setState(state: Uint8Array): this {
+  /** Continues from a state that `stateBytes`, or PyTorch, gave. */
+  setStateBytes(state: Uint8Array): this {
     if (!(state instanceof Uint8Array)) throw new TypeError("RNG state must be a torch.ByteTensor");
     check(
       state.length === stateBytes,

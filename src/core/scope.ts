@@ -1,18 +1,67 @@
-/** The boundary between user code and the library: what crosses it has escaped and is freed only by collection. */
+/**
+ * The boundary between user code and the library. What crosses it has escaped and is freed only by collection; what
+ * was made inside and did not cross is freed when the outermost operator ends.
+ */
+import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
 
 let depth = 0;
+/** Storages made inside, since the outermost operator began. */
+const fresh: Storage[] = [];
+/** How many nodes were recorded: their formulas may hold what was made inside. */
+let recordedNodes = 0;
 
 /** Whether an operator was called by user code, not by another operator. */
 export const outermost = (): boolean => depth === 0;
 
-/** Runs library code whose tensors stay inside, except what it returns. */
-export function inside<R>(fn: () => R): R {
+/** Notes a storage made by library code. */
+export function track(storage: Storage): void {
+  if (depth > 0) fresh.push(storage);
+}
+
+/** Notes that a node was recorded, whose formula may keep tensors alive. */
+export function noteRecorded(): void {
+  recordedNodes++;
+}
+
+/** Offers a storage that a node gave up to be freed with the rest. */
+export function offer(storage: Storage): void {
+  if (depth > 0) fresh.push(storage);
+}
+
+/** Where library code began, for `leave`. */
+export interface Mark {
+  readonly position: number;
+  readonly nodes: number;
+}
+
+const outside: Mark = { position: -1, nodes: 0 };
+
+/** Enters library code; pair with `exit`. */
+export function enter(): Mark {
+  const mark = depth === 0 ? { position: fresh.length, nodes: recordedNodes } : outside;
   depth++;
+  return mark;
+}
+
+/** Leaves library code; leaving the outermost one frees what stayed inside. */
+export function exit(mark: Mark): void {
+  depth--;
+  if (mark === outside) return;
+  const keep = recordedNodes !== mark.nodes;
+  while (fresh.length > mark.position) {
+    const storage = fresh.pop()!;
+    if (!keep && !storage.escaped && storage.held === 0) storage.free();
+  }
+}
+
+/** Runs library code whose tensors stay inside; what it lets out must be marked by `escape` before it returns. */
+export function inside<R>(fn: () => R): R {
+  const mark = enter();
   try {
     return fn();
   } finally {
-    depth--;
+    exit(mark);
   }
 }
 
@@ -25,6 +74,23 @@ export function leaving<R>(fn: () => R): R {
   } finally {
     depth = before;
   }
+}
+
+/** Position in the list of storages made inside. */
+export const position = (): number => fresh.length;
+
+/**
+ * Frees the storages made inside since a position, except those still in use; they stay in the list. For long library
+ * code such as backward.
+ */
+export function freeSince(from: number, inUse: (storage: Storage) => boolean): void {
+  let kept = from;
+  for (let i = from; i < fresh.length; i++) {
+    const storage = fresh[i]!;
+    if (storage.escaped || storage.held > 0 || inUse(storage)) fresh[kept++] = storage;
+    else storage.free();
+  }
+  fresh.length = kept;
 }
 
 /** Marks a result that user code gets. */

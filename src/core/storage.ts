@@ -3,10 +3,18 @@ import type { Device } from "./device.ts";
 import { type DType, dtypes, type TypedArray } from "./dtype.ts";
 import { check } from "./errors.ts";
 import { giveBack, heap, type Place, place } from "./memory.ts";
+import { track } from "./scope.ts";
 
 let nextPointer = 2 ** 12;
 
 const nowhere: Place = { address: 0, slab: null };
+/** Where a freed storage lies: reading its address is a bug of the library's, and says so. */
+const freed: Place = {
+  get address(): number {
+    throw new Error("internal error: a storage was used after it was freed");
+  },
+  slab: null,
+};
 
 /**
  * A block of bytes on a device. Tensors that share memory hold the same Storage. A *host storage* owns an ArrayBuffer
@@ -20,6 +28,8 @@ export class Storage {
   writes = 0;
   /** Whether user code may hold it: then only collection frees it. */
   escaped = false;
+  /** How many recorded nodes saved it. */
+  held = 0;
   /** False for memory that belongs to a typed array of the user's. */
   resizable = true;
   /** The ArrayBuffer of a host storage, else null. */
@@ -33,6 +43,7 @@ export class Storage {
     this.device = device;
     this.nbytes = nbytes;
     this.#place = nbytes === 0 || device.type === "meta" ? nowhere : place(this, nbytes);
+    if (this.#place !== nowhere) track(this);
   }
 
   /** A host storage over a user's memory. */
@@ -113,11 +124,9 @@ export class Storage {
 
   /** Frees the bytes at once; only for storages that were never escaped and that no tensor will read again. */
   free(): void {
-    if (this.#place === nowhere) return;
+    if (this.#place === nowhere || this.#place === freed) return;
     const old = this.#place;
-    const bytes = this.nbytes;
-    this.#place = nowhere;
-    this.nbytes = 0;
-    giveBack(old, bytes);
+    this.#place = freed;
+    giveBack(old, this.nbytes);
   }
 }

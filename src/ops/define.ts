@@ -7,7 +7,7 @@ import { check, typeName } from "../core/errors.ts";
 import { equalShapes, type Layout, list } from "../core/layout.ts";
 import { parseAny, type Signature, signature, type Values } from "../core/params.ts";
 import { isScalar, type Operand } from "../core/scalar.ts";
-import { escape, inside, outermost } from "../core/scope.ts";
+import { enter, escape, exit, outermost } from "../core/scope.ts";
 import { bump, isTensor, type Tensor } from "../core/tensor.ts";
 import { type Expr, load, type Value } from "../ir/expr.ts";
 import type { Binary, OpInfo, Unary } from "./call.ts";
@@ -60,8 +60,13 @@ export function leave<R>(result: R): R {
 /** Runs an operator's body as library code; what leaves it to user code is marked. */
 export function bounded<R>(body: () => R): R {
   const outer = outermost();
-  const result = inside(body);
-  return outer ? leave(result) : result;
+  const mark = enter();
+  try {
+    const result = body();
+    return outer ? leave(result) : result;
+  } finally {
+    exit(mark);
+  }
 }
 
 function info(kind: OpInfo["kind"], c: Common): OpInfo {

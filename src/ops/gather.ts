@@ -265,8 +265,8 @@ export const indexSelect: Op<[dim: number, index: Tensor], "dim index"> = custom
 
 /** Throws PyTorch's errors for an index that does not fit `gather` or `scatter`. */
 export function checkPoints(op: "gather" | "scatter", self: Tensor, dim: number, index: Tensor, src: Tensor | null): void {
-  check(index.dtype === int64, () => `${op}(): Expected dtype int64 for index${numbersAreFloats(index)}`);
   if (index.numel() === 0) return;
+  check(index.dtype === int64, () => `${op}(): Expected dtype int64 for index${numbersAreFloats(index)}`);
   const rank = (t: Tensor): number => Math.max(t.dim(), 1);
   check(
     rank(index) === rank(self),

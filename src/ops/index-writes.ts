@@ -4,7 +4,7 @@ import { check, IndexError } from "../core/errors.ts";
 import { broadcastShapes, equalShapes, list, wrapDim } from "../core/layout.ts";
 import type { Scalar } from "../core/scalar.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
-import type { OpInfo, OpInplace } from "./call.ts";
+import type { OpInplace } from "./call.ts";
 import { full } from "./create.ts";
 import {
   alongPlan,
@@ -162,17 +162,8 @@ export const indexCopy: OpInplace<[dim: number, index: Tensor, source: Tensor], 
   },
 );
 
-/** `indexFill(self, dim, index, value)`; the value is a number or a tensor of one. */
-export interface IndexFill {
-  (self: Tensor, dim: number, index: Tensor, value: Tensor | Scalar): Tensor;
-  (self: Tensor, dim: number, index: Tensor, options: { value: Tensor | Scalar }): Tensor;
-  (self: Tensor, options: { dim: number; index: Tensor; value: Tensor | Scalar }): Tensor;
-  readonly op: OpInfo;
-  readonly inplace: true;
-}
-
 /** Writes one value over the slices that the index names. */
-export const indexFill: IndexFill = writing(
+export const indexFill: OpInplace<[dim: number, index: Tensor, value: Tensor | Scalar], "dim index value"> = writing(
   { name: "indexFill", params: "dim:int index:tensor value:operand" },
   (self, v): Write => {
     const index = v.index as Tensor;

@@ -72,3 +72,4 @@ export {
   viewAs,
 } from "./views.ts";
 export { asStridedScatter, diagonalScatter, fillDiagonal_, selectScatter, sliceScatter } from "./regions.ts";
+export { bernoulli_, cauchy_, exponential_, geometric_, logNormal_, normal_, random_, uniform_ } from "./random-writes.ts";

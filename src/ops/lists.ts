@@ -178,9 +178,7 @@ export const meshgrid: Meshgrid = fn<Meshgrid>(
     const ordered = swap ? [tensors[1]!, tensors[0]!, ...tensors.slice(2)] : tensors;
     const shape = ordered.map((t) => t.numel());
     const grids = ordered.map((t, i) => t.reshape(shape.map((_, d) => (d === i ? -1 : 1))).expand(shape));
-    if (!swap) return grids;
-    const turned = grids.map((g) => g.swapdims(0, 1));
-    return [turned[1]!, turned[0]!, ...turned.slice(2)];
+    return swap ? [grids[1]!, grids[0]!, ...grids.slice(2)] : grids;
   },
 );
 

@@ -323,9 +323,13 @@ export const addr: Op<[vec1: Tensor, vec2: Tensor], "vec1 vec2", Scaled> = compo
     check(b.dim() === 1, () => `addr: Expected 1-D argument vec2, but got ${b.dim()}-D`);
     const [alpha, beta] = [v.alpha as Scalar, v.beta as Scalar];
     const product = a.outer(b);
-    const right = alpha === 1 || alpha === true ? product : product.mul(alpha);
-    if (Number(beta) === 0) return right.expand(broadcastShapes(self.shape, right.shape));
-    if (self.dtype === bool) return self.logicalAnd(beta).logicalOr(right);
+    const shape = broadcastShapes(self.shape, product.shape);
+    if (self.dtype === bool && product.dtype === bool) {
+      const right = Number(alpha) === 0 ? product.newZeros(product.shape) : product;
+      return Number(beta) === 0 ? right.expand(shape) : self.logicalOr(right);
+    }
+    const right = Number(alpha) === 1 ? product : product.mul(alpha);
+    if (Number(beta) === 0) return right.expand(shape);
     return (beta === 1 ? self : self.mul(beta)).add(right);
   },
 );

@@ -36,9 +36,7 @@ export function matrixNormOf(
   }
   const values = singularValues((dtype === null ? self : self.to(dtype)).movedim([a, b], [-2, -1]));
   const out = size === "nuc" ? values.sum(-1) : pick(values, -1, false);
-  if (!keepdim) return out;
-  const shape = self.shape.map((n, d) => (d === a || d === b ? 1 : n));
-  return out.reshape(shape);
+  return keepdim ? out.unsqueeze(-1).unsqueeze(-1).movedim([-2, -1], [a, b]) : out;
 }
 
 /** `linalg.norm`: a vector norm where no order or one dim is given, else a matrix norm. */

@@ -2,8 +2,8 @@
 import { check } from "../core/errors.ts";
 import { equalShapes, Layout, list } from "../core/layout.ts";
 import type { Scalar } from "../core/scalar.ts";
-import { type Tensor, wrap } from "../core/tensor.ts";
-import type { OpInfo, Op } from "./call.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { Op } from "./call.ts";
 import { choose } from "./choose.ts";
 import { convertVia, tensor } from "./create.ts";
 import { copyKernel, custom, differentiable, unrecorded } from "./define.ts";
@@ -104,12 +104,9 @@ export const asStridedScatter: Op<
   { name: "asStridedScatter", params: "src:tensor size:ints stride:ints storageOffset:int?=null" },
   (self, v) => {
     const src = v.src as Tensor;
-    const own = self.impl.layout;
     const [size, stride] = [v.size as number[], v.stride as number[]];
-    // The region counts in the storage, so the copy is one of the whole storage where the layout allows it.
-    const out = own.selfOverlapping
-      ? self.detach().clone()
-      : wrap(self.impl.storage.clone(), own, self.impl.dtype);
+    // As PyTorch 1.13: the region counts in the copy, whose storage has no gaps.
+    const out = self.detach().clone();
     const offset = (v.storageOffset as number | null) ?? out.storageOffset();
     replace(out, src, (t) => t.asStrided(size, stride, offset));
     if (isMeta(out)) return out;
@@ -145,16 +142,8 @@ function regionOf(own: Layout, region: Layout, g: Tensor): { covered: Tensor; so
   };
 }
 
-/** `fillDiagonal_(self, value, wrap)`. */
-export interface FillDiagonal {
-  (self: Tensor, fillValue: Scalar, wrap?: boolean): Tensor;
-  (self: Tensor, fillValue: Scalar, options?: { wrap?: boolean }): Tensor;
-  (self: Tensor, options: { fillValue: Scalar; wrap?: boolean }): Tensor;
-  readonly op: OpInfo;
-}
-
 /** Writes one value on the main diagonal; `wrap` continues it every `width + 1` rows of a tall matrix. */
-export const fillDiagonal_: FillDiagonal = inPlaceOnly(
+export const fillDiagonal_: Op<[fillValue: Scalar, wrap?: boolean], "fillValue wrap"> = inPlaceOnly(
   { name: "fillDiagonal_", params: "fillValue:scalar wrap:bool=false" },
   (self, v) => {
     const rank = self.dim();

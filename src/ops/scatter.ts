@@ -5,7 +5,7 @@ import { wrapDim } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
-import type { OpInfo, OpInplace } from "./call.ts";
+import type { OpInplace } from "./call.ts";
 import { full } from "./create.ts";
 import { checkPoints, leading, type Mode, outOfReach, pointPlan, scatterRaw } from "./gather.ts";
 import { cat } from "./join.ts";
@@ -13,19 +13,15 @@ import { commonDevice } from "./operands.ts";
 import { checkReduction, type Places, type Reduction, reduceInto, reductionGrads } from "./scatter-reduce.ts";
 import { type Write, writing } from "./writes.ts";
 
-/** `scatter(self, dim, index, src)` and `scatter(self, dim, index, value)`. */
-export interface Scatter {
-  (self: Tensor, dim: number, index: Tensor, src: Tensor | Scalar, options?: ScatterOptions): Tensor;
-  (self: Tensor, dim: number, index: Tensor, options: ScatterOptions & { src?: Tensor; value?: Scalar }): Tensor;
-  (self: Tensor, options: ScatterOptions & { dim: number; index: Tensor; src?: Tensor; value?: Scalar }): Tensor;
-  readonly op: OpInfo;
-  readonly inplace: true;
-}
-
-/** How `scatter` combines: instead of replacing, it adds or multiplies. */
-export interface ScatterOptions {
-  reduce?: "add" | "multiply" | null;
-}
+/** `scatter(self, dim, index, src)` with a tensor or a number, which may also be named `value`. */
+type Scatter = OpInplace<
+  [dim: number, index: Tensor, src: Tensor | Scalar],
+  "dim index src",
+  {
+    /** Instead of replacing, adds or multiplies. */
+    reduce?: "add" | "multiply" | null;
+  }
+>;
 
 /** `t` with zeros behind it in every dim up to this shape. */
 function padTo(t: Tensor, shape: readonly number[]): Tensor {

@@ -149,21 +149,13 @@ export const tile: ByList = composite({ name: "tile", params: "...dims:ints" }, 
 });
 
 /** `repeatInterleave(x, repeats, dim)`, and of the counts alone the positions. */
-export interface RepeatInterleave {
+export interface RepeatInterleave
+  extends Op<
+    [repeats: number | Tensor, dim?: number | null],
+    "repeats dim",
+    { outputSize?: number | null }
+  > {
   (repeats: Tensor, options?: { outputSize?: number | null }): Tensor;
-  (
-    self: Tensor,
-    repeats: number | Tensor,
-    dim?: number | null,
-    options?: { outputSize?: number | null },
-  ): Tensor;
-  (
-    self: Tensor,
-    repeats: number | Tensor,
-    options?: { dim?: number | null; outputSize?: number | null },
-  ): Tensor;
-  (self: Tensor, options: { repeats: number | Tensor; dim?: number | null; outputSize?: number | null }): Tensor;
-  readonly op: OpInfo;
 }
 
 /** Position i, `repeats[i]` times. */

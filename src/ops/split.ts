@@ -3,7 +3,7 @@ import { int64 } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { wrapDim } from "../core/layout.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
-import type { Op, OpInfo } from "./call.ts";
+import type { Op } from "./call.ts";
 import { composite, custom, differentiable, unrecorded } from "./define.ts";
 import { numbersAreFloats } from "./gather.ts";
 import { cat } from "./join.ts";
@@ -12,18 +12,14 @@ import { sliceView } from "./views.ts";
 /** A number of parts, or the places where parts begin. */
 export type Sections = number | readonly number[] | Tensor;
 
-/** `tensorSplit(x, sections | indices, dim)`. */
-export interface TensorSplit {
-  (self: Tensor, indicesOrSections: Sections, dim?: number): Tensor[];
-  (self: Tensor, indicesOrSections: Sections, options?: { dim?: number }): Tensor[];
-  (self: Tensor, options: { indicesOrSections: Sections; dim?: number }): Tensor[];
-  (self: Tensor, options: { sections: number; dim?: number }): Tensor[];
-  (self: Tensor, options: { indices: readonly number[]; dim?: number }): Tensor[];
-  readonly op: OpInfo;
+/** PyTorch's names of the first parameter differ with its kind: each is taken. */
+interface SectionNames {
+  sections?: number;
+  indices?: readonly number[];
 }
 
 /** Parts as equal as can be, or cut at the indices; a tensor of either counts as well. */
-export const tensorSplit: TensorSplit = composite(
+export const tensorSplit: Op<[indicesOrSections?: Sections, dim?: number], "indicesOrSections dim", SectionNames, Tensor[]> = composite(
   {
     name: "tensorSplit",
     params: [
@@ -79,14 +75,8 @@ function cut(self: Tensor, indices: readonly number[], dim: number): Tensor[] {
   return starts.map((start, i) => sliceView(self, dim, start, i < indices.length ? indices[i]! : null, 1));
 }
 
-/** `hsplit(x, sections | indices)`. */
-export interface SplitAlong {
-  (self: Tensor, indicesOrSections: number | readonly number[]): Tensor[];
-  (self: Tensor, options: { indicesOrSections: number | readonly number[] }): Tensor[];
-  (self: Tensor, options: { sections: number }): Tensor[];
-  (self: Tensor, options: { indices: readonly number[] }): Tensor[];
-  readonly op: OpInfo;
-}
+/** A split along a fixed dim. */
+export type SplitAlong = Op<[indicesOrSections?: number | readonly number[]], "indicesOrSections", SectionNames, Tensor[]>;
 
 function splitAlong(name: string, least: number, dimOf: (rank: number) => number): SplitAlong {
   return composite<SplitAlong>(

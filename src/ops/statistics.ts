@@ -67,6 +67,9 @@ const squaredDistance = ir.mul(ir.sub(load(0), load(1)), ir.sub(load(0), load(1)
 const varOf = pointwise("var", 2, (squares, freedom) => ir.div(squares!, freedom!));
 const stdOf = pointwise("std", 2, (squares, freedom) => ir.sqrt(ir.div(squares!, freedom!)));
 
+/** PyTorch's running mean loses its way where an infinity comes by. */
+const running = pointwise("mean", 2, (center, squares) => ir.select(ir.ne(squares!, squares!), Number.NaN, center!));
+
 /** The mean and the variance or its root, in two passes, without autograd. */
 function measure(name: string, kernel: typeof varOf, self: Tensor, { dims, keepdim, freedom }: Asked): Tensor[] {
   if (freedom <= 0 && self.numel() > 0) {
@@ -81,19 +84,14 @@ function measure(name: string, kernel: typeof varOf, self: Tensor, { dims, keepd
   const center = reduceRaw(x, { combine: "sum", post: ir.div(load(0), load(1)) }, dims, true, wide, wide);
   const squares = reduceRaw(x, { combine: "sum", pre: squaredDistance }, dims, keepdim, wide, wide, [center]);
   const spread = kernel.apply([squares, Math.max(freedom, 0)]);
-  return [spread.to(x.dtype), center.reshape(squares.shape).to(x.dtype)];
+  return [spread.to(x.dtype), running.apply([center.reshape(squares.shape), squares]).to(x.dtype)];
 }
-
-/** With no degrees of freedom left, the factor 2 / 0 times the distance from the mean. */
-const degenerate = pointwise("var", 3, (g, x, center) =>
-  ir.mul(g!, ir.select(ir.eq(x!, center!), Number.NaN, Infinity)),
-);
 
 /** The gradient of the variance; `g` keeps the reduced dims. */
 function varGrad(g: Tensor, x: Tensor, { dims, freedom }: Asked): Tensor {
-  const center = x.mean(dims, true);
-  if (freedom <= 0) return degenerate.apply([g, x, center]);
-  return g.mul(2 / freedom).mul(x.sub(center));
+  // As PyTorch: over everything, 2 / 0 is not multiplied by the distance from the mean.
+  if (freedom === 0 && dims.length === x.dim()) return g.expand(x.shape).mul(Number.POSITIVE_INFINITY);
+  return g.mul(2 / freedom).mul(x.sub(x.mean(dims, true)));
 }
 
 /** The gradient of the variance from that of its root: 0 where the root is 0. */

@@ -7,7 +7,7 @@ import { equalShapes, Layout, list, product, wrapDim } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
 import { type Tensor, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
-import type { Dims, Op, OpInfo, Sizes } from "./call.ts";
+import type { Dims, Op, OpInfo, OpInplace, Sizes } from "./call.ts";
 import { contiguousFormat } from "./copy.ts";
 import { full } from "./create.ts";
 import { composite, copyKernel, custom, view as declareView, differentiable, makeView, makeViews } from "./define.ts";
@@ -23,7 +23,7 @@ export interface BySizes {
 const one = (values: Values, name: string): number => values[name] as number;
 
 /** Swaps two dimensions. */
-export const transpose: Op<[dim0: number, dim1: number], "dim0 dim1"> = declareView({
+export const transpose: OpInplace<[dim0: number, dim1: number], "dim0 dim1"> = declareView({
   name: "transpose",
   params: "dim0:int dim1:int",
   inplace: true,
@@ -31,20 +31,29 @@ export const transpose: Op<[dim0: number, dim1: number], "dim0 dim1"> = declareV
   grad: (g, _, v) => g.transpose(one(v, "dim0"), one(v, "dim1")),
 });
 
+function swapping<T>(name: string, names: readonly [string, string]): T {
+  const [a, b] = names;
+  return declareView({
+    name,
+    params: `${a}:int ${b}:int`,
+    inplace: true,
+    node: "TransposeBackward0",
+    layout: (input, v) => input.swap(one(v, a), one(v, b)),
+    grad: (g, _, v) => g.transpose(one(v, a), one(v, b)),
+  });
+}
+
 /** `transpose` by NumPy's names. */
-export const swapaxes: Op<[axis0: number, axis1: number], "axis0 axis1"> = composite(
-  { name: "swapaxes", params: "axis0:int axis1:int" },
-  (self, v) => self.transpose(one(v, "axis0"), one(v, "axis1")),
-);
+export const swapaxes: OpInplace<[axis0: number, axis1: number], "axis0 axis1"> = swapping("swapaxes", [
+  "axis0",
+  "axis1",
+]);
 
 /** `transpose` by another of its names. */
-export const swapdims: Op<[dim0: number, dim1: number], "dim0 dim1"> = composite(
-  { name: "swapdims", params: "dim0:int dim1:int" },
-  (self, v) => self.transpose(one(v, "dim0"), one(v, "dim1")),
-);
+export const swapdims: OpInplace<[dim0: number, dim1: number], "dim0 dim1"> = swapping("swapdims", ["dim0", "dim1"]);
 
 /** Transposes a matrix; leaves 0-d and 1-d tensors as they are. */
-export const t: Op<[]> = declareView({
+export const t: OpInplace<[]> = declareView({
   name: "t",
   inplace: true,
   layout: (input) => {
@@ -267,7 +276,7 @@ export const unflatten: Op<[dim: number, sizes: readonly number[]], "dim sizes">
 );
 
 /** Without dims of size 1: all, or those given. */
-export const squeeze: Op<[dim?: Dims], "dim"> = declareView({
+export const squeeze: OpInplace<[dim?: Dims], "dim"> = declareView({
   name: "squeeze",
   params: ["", "dim:ints"],
   inplace: true,
@@ -280,7 +289,7 @@ export const squeeze: Op<[dim?: Dims], "dim"> = declareView({
 });
 
 /** A new dim of size 1. */
-export const unsqueeze: Op<[dim: number], "dim"> = declareView({
+export const unsqueeze: OpInplace<[dim: number], "dim"> = declareView({
   name: "unsqueeze",
   params: "dim:int",
   inplace: true,
@@ -484,7 +493,7 @@ function checkInBounds(self: Tensor, layout: Layout): void {
 }
 
 /** Any sizes, strides and offset (in elements) over the same storage. */
-export const asStrided: Op<
+export const asStrided: OpInplace<
   [size: readonly number[], stride: readonly number[], storageOffset?: number | null],
   "size stride storageOffset"
 > = declareView({

@@ -1,15 +1,40 @@
 /** The operators of `torch.nn.functional`. */
-
-export { logSoftmax, softmax } from "../softmax.ts";
 export * from "./activation.ts";
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool1dWithIndices,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool2dWithIndices,
+  adaptiveMaxPool3d,
+  adaptiveMaxPool3dWithIndices,
+} from "./adaptive.ts";
 export * from "./conv.ts";
 export * from "./dropout.ts";
-export * from "./embedding.ts";
+export { embedding, oneHot } from "./embedding.ts";
+export { embeddingBag } from "./embedding-bag.ts";
 export * from "./fold.ts";
 export * from "./linear.ts";
 export * from "./loss.ts";
 export * from "./loss-binary.ts";
-export * from "./loss-class.ts";
+export { crossEntropy, nllLoss } from "./loss-class.ts";
 export * from "./normalize.ts";
 export { pad } from "./pad.ts";
-export * from "./pool.ts";
+export {
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  lpPool1d,
+  lpPool2d,
+  lpPool3d,
+  maxPool1d,
+  maxPool1dWithIndices,
+  maxPool2d,
+  maxPool2dWithIndices,
+  maxPool3d,
+  maxPool3dWithIndices,
+} from "./pool.ts";
+export * from "./unpool.ts";
+export * from "./softmax.ts";

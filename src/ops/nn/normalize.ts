@@ -188,6 +188,7 @@ export const batchNorm: BatchNorm = fn<BatchNorm>(
   },
   (v) => {
     const x = v.input as Tensor;
+    if (x.numel() === 0 && !v.training) return emptyBatch(x, v.weight as Tensor | null, v.bias as Tensor | null);
     check(
       x.dim() >= 2,
       () => `Dimension out of range (expected to be in range of [${-Math.max(x.dim(), 1)}, ${Math.max(x.dim(), 1) - 1}], but got 1)`,
@@ -202,6 +203,12 @@ export const batchNorm: BatchNorm = fn<BatchNorm>(
     return batchNormOf(x, v as unknown as BatchNormParts);
   },
 );
+
+/** A batch without elements, connected to its parameters as PyTorch's is. */
+function emptyBatch(x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
+  const scaled = weight === null ? x.clone() : x.clone().mul(weight.select(0, 0));
+  return bias === null ? scaled : scaled.add(bias.select(0, 0));
+}
 
 /** `instanceNorm(input, runningMean, runningVar, weight, bias, useInputStats, momentum, eps)`. */
 export type InstanceNorm = Op<

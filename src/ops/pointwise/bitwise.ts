@@ -5,7 +5,7 @@ import type { Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary, OpInplace, Unary } from "../call.ts";
 import { elementwise } from "../define.ts";
-import { kernel, noFloat, one, onlyInt, type Refusal, two } from "./kernel.ts";
+import { kernel, narrowed, noFloat, one, onlyInt, type Refusal, two } from "./kernel.ts";
 
 function bitwise(name: string, refuse: Refusal, value: (a: ir.Value, b: ir.Value) => ir.Expr): Binary {
   const bits = kernel(name, 2, (a, b) => value(a!, b!));
@@ -13,7 +13,7 @@ function bitwise(name: string, refuse: Refusal, value: (a: ir.Value, b: ir.Value
     name,
     params: "other:operand",
     kernel: (self, v) => {
-      const operands = [self, v.other as Operand];
+      const operands = narrowed([self, v.other as Operand]);
       refuse(resultType(operands));
       return { kernel: bits, operands };
     },

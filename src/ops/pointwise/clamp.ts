@@ -7,7 +7,18 @@ import * as ir from "../../ir/expr.ts";
 import type { Forms, Op, OpInfo, OpInplace } from "../call.ts";
 import { elementwise, needTensor } from "../define.ts";
 import type { GradRule } from "../pointwise.ts";
-import { alias, inplaceOf, isFiniteExpr, type Kernel, kernel, noBool, onlyFloat, two, withWrite } from "./kernel.ts";
+import {
+  alias,
+  inplaceOf,
+  isFiniteExpr,
+  type Kernel,
+  kernel,
+  noBool,
+  onlyFloat,
+  scalarTo,
+  two,
+  withWrite,
+} from "./kernel.ts";
 
 /** `clamp(x, min, max)`, each a number or a tensor. */
 export interface Clamp {
@@ -50,6 +61,16 @@ const both = [1, 0].map((n) =>
   }),
 );
 
+/** A tensor with its limits, of which numbers are converted to an integer dtype: -1 is 255 in uint8, as in PyTorch. */
+function limited(name: string, self: Tensor, limits: readonly Operand[]): Operand[] {
+  const operands: Operand[] = [needTensor(name, self), ...limits];
+  const dtype = resultType(operands);
+  if (!limits.every(isTensor)) noBool("clamp_scalar_cpu")(dtype);
+  else if (limits.length === 2) noBool("clamp_cpu")(dtype);
+  if (dtype.category !== "int") return operands;
+  return operands.map((x) => (isTensor(x) ? x : scalarTo(x, dtype)));
+}
+
 /** Elements below `min` become `min`, those above `max` become `max`. */
 export const clamp: Clamp = elementwise({
   name: "clamp",
@@ -58,8 +79,11 @@ export const clamp: Clamp = elementwise({
     const min = v.min as Operand | null;
     const max = v.max as Operand | null;
     check(min !== null || max !== null, () => "torch.clamp: At least one of 'min' or 'max' must not be None");
-    const operands = [needTensor("clamp", self), ...[min, max].filter((x) => x !== null)];
-    noBool("clamp_cpu")(resultType(operands));
+    const operands = limited(
+      "clamp",
+      self,
+      [min, max].filter((x) => x !== null),
+    );
     if (max === null) return { kernel: onlyMin(min!), operands };
     if (min === null) return { kernel: onlyMax(max), operands };
     return { kernel: both[isTensor(min) || isTensor(max) ? 1 : 0]!, operands };
@@ -77,7 +101,7 @@ export const clampMin: OpInplace<[min: Operand], "min"> = elementwise({
   params: "min:operand",
   kernel: (self, v) => ({
     kernel: minKernel(v.min as Operand),
-    operands: [needTensor("clampMin", self), v.min as Operand],
+    operands: limited("clampMin", self, [v.min as Operand]),
   }),
 });
 /** Elements above `max` become `max`. */
@@ -86,7 +110,7 @@ export const clampMax: OpInplace<[max: Operand], "max"> = elementwise({
   params: "max:operand",
   kernel: (self, v) => ({
     kernel: maxKernel(v.max as Operand),
-    operands: [needTensor("clampMax", self), v.max as Operand],
+    operands: limited("clampMax", self, [v.max as Operand]),
   }),
 });
 

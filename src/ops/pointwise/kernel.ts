@@ -53,7 +53,7 @@ export class Kernel extends Pointwise {
 
   #recordPartly(inputs: readonly Operand[], tensors: readonly (Tensor | null)[], out: Tensor): Tensor {
     return differentiable(this.nodeName, out, tensors, tensors, ([g], saved, needs) =>
-      inputs.map((x, i) => {
+      inputs.map((_, i) => {
         if (!needs[i]) return null;
         const message = this.#missing?.[i] ?? null;
         if (message !== null) throw new NotImplementedError(message);
@@ -141,7 +141,7 @@ export function scalarTo(value: Scalar, dtype: DType): Scalar {
   const top = dtype.isSigned ? 1n << (bits - 1n) : 1n << bits;
   const fits = Number.isFinite(Number(x)) && BigInt(x) < top && BigInt(x) >= (dtype.isSigned ? -top : 1n - top);
   check(fits, () => overflow(dtype));
-  return scalarBigInt(x);
+  return dtype.isSigned ? scalarBigInt(x) : BigInt.asUintN(8 * dtype.itemsize, BigInt(x));
 }
 
 const overflow = (dtype: DType): string => `value cannot be converted to type ${cNames[dtype.name]} without overflow`;

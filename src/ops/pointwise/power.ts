@@ -22,11 +22,12 @@ const tensorExponent = power(1);
 const scalarBase = power(2);
 
 /** Powers that PyTorch computes as products, quotients and roots; the root of -Infinity is NaN there. */
-const shortcut = (value: (x: ir.Expr) => ir.Expr): Kernel =>
-  kernel("pow", 2, (x) => value(x!), { node: "PowBackward0", grads: [byBase, null] });
+const shortcut = (value: (x: ir.Expr) => ir.Expr, grad: GradRule = byBase): Kernel =>
+  kernel("pow", 2, (x) => value(x!), { node: "PowBackward0", grads: [grad, null] });
 const squared = (x: ir.Expr): ir.Expr => ir.mul(x, x);
+const bySquareRoot: GradRule = (g, [x]) => ir.mul(g, ir.mul(0.5, ir.div(1, ir.sqrt(x!))));
 const shortcuts = new Map<number, Kernel>([
-  [0.5, shortcut(ir.sqrt)],
+  [0.5, shortcut(ir.sqrt, bySquareRoot)],
   [2, shortcut(squared)],
   [3, shortcut((x) => ir.mul(squared(x), x))],
   [-0.5, shortcut((x) => ir.div(1, ir.sqrt(x)))],

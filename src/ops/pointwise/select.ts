@@ -1,6 +1,7 @@
 /** Elementwise choices: `where` and `maskedFill`. */
 import { bool, type DType, uint8 } from "../../core/dtype.ts";
 import { check } from "../../core/errors.ts";
+import { cNames } from "../../core/sampling.ts";
 import type { Operand, Scalar } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import { warn } from "../../core/warnings.ts";
@@ -66,7 +67,7 @@ export const maskedFill: OpInplace<[mask: Tensor, value: Operand], "mask value">
     const { dtype } = needTensor("maskedFill", self);
     check(
       mask.dtype === bool,
-      () => `masked_fill_ only supports boolean masks, but got mask with dtype ${mask.dtype.scalarName}`,
+      () => `masked_fill_ only supports boolean masks, but got mask with dtype ${cNames[mask.dtype.name]}`,
     );
     const value = fillValue(v.value as Operand, dtype);
     return { kernel: isTensor(value) ? fillTensor : fillScalar, operands: [self, mask, value] };

@@ -154,17 +154,10 @@ const plainLogit = kernel("logit", 1, (x) => logOdds(x!), {
   dtype: "float",
   grads: [(g, [x]) => ir.select(outside(x!, 0, 1), Number.NaN, logitSlope(g, x!))],
 });
-const clampedLogit = kernel(
-  "logit",
-  2,
-  (x, eps) => {
-    return logOdds(ir.min(ir.max(x!, eps!), ir.sub(1, eps!)));
-  },
-  {
-    dtype: "float",
-    grads: [(g, [x, eps]) => ir.select(outside(x!, eps!, ir.sub(1, eps!)), 0, logitSlope(g, x!)), null],
-  },
-);
+const clampedLogit = kernel("logit", 2, (x, eps) => logOdds(ir.min(ir.max(x!, eps!), ir.sub(1, eps!))), {
+  dtype: "float",
+  grads: [(g, [x, eps]) => ir.select(outside(x!, eps!, ir.sub(1, eps!)), 0, logitSlope(g, x!)), null],
+});
 
 /** `log(x / (1 - x))`, of elements first clamped to `[eps, 1 - eps]` where `eps` is given. */
 export const logit: OpInplace<[eps?: number | null], "eps"> = elementwise({

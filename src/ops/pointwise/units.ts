@@ -59,7 +59,10 @@ const hardtanhUnit: Unit = {
 export function hardtanhOf(self: Tensor, min: Scalar, max: Scalar, inplace: boolean): Tensor {
   const { dtype } = self;
   check(dtype !== bool, () => "Bool inputs not supported for hardtanh");
-  check(dtype.isSigned || (min >= 0 && max >= 0), () => "cannot do hardtanh on an unsigned type with negative limits");
+  check(
+    dtype.isSigned || (Number(min) >= 0 && Number(max) >= 0),
+    () => "cannot do hardtanh on an unsigned type with negative limits",
+  );
   return run(hardtanhUnit, self, [scalarTo(min, dtype), scalarTo(max, dtype)], inplace);
 }
 
