@@ -12,25 +12,27 @@ export {
   noGrad,
   setGradEnabled,
 } from "./autograd/mode.ts";
+export * as copy from "./copy/index.ts";
 export { Device, device } from "./core/device.ts";
 export { DType } from "./core/dtype.ts";
 export * from "./core/errors.ts";
+export { Generator } from "./core/generator.ts";
 export { Size } from "./core/layout.ts";
 export { setPrintoptions } from "./core/print.ts";
 export { getDefaultDtype, setDefaultDtype } from "./core/scalar.ts";
+export { StateDict } from "./core/statedict.ts";
 export { isTensor, Tensor } from "./core/tensor.ts";
-export * as nn from "./nn/index.ts";
 export * as warnings from "./core/warnings.ts";
 export * from "./dtypes.ts";
-export { channelsLast, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";
+export * as nn from "./nn/index.ts";
+export { channelsLast, channelsLast3d, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";
 export { fromNumpy } from "./ops/create.ts";
 export * from "./ops/functions.ts";
-export * as linalg from "./ops/linalg/index.ts";
 export { Slice, slice } from "./ops/indexing.ts";
+export * as linalg from "./ops/linalg/index.ts";
 export { broadcastShapes } from "./ops/lists.ts";
-export { Generator } from "./core/generator.ts";
-export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngState } from "./ops/rng.ts";
 export * as random from "./ops/rng.ts";
+export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngState } from "./ops/rng.ts";
 export * as special from "./ops/special.ts";
-export { StateDict } from "./core/statedict.ts";
+export * as optim from "./optim/index.ts";
 export * from "./serialize/torch.ts";

@@ -21,10 +21,8 @@ export type NormArguments = Arguments<
   FactoryOptions
 >;
 
-const batchParams =
-  "numFeatures:int eps:float=1e-5 momentum:float?=0.1 affine:bool=true trackRunningStats:bool=true " + factory;
-const instanceParams =
-  "numFeatures:int eps:float=1e-5 momentum:float?=0.1 affine:bool=false trackRunningStats:bool=false " + factory;
+const batchParams = `numFeatures:int eps:float=1e-5 momentum:float?=0.1 affine:bool=true trackRunningStats:bool=true ${factory}`;
+const instanceParams = `numFeatures:int eps:float=1e-5 momentum:float?=0.1 affine:bool=false trackRunningStats:bool=false ${factory}`;
 
 /** Scale, shift and running statistics per channel. */
 abstract class NormBase extends Module {

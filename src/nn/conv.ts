@@ -124,7 +124,7 @@ abstract class ConvNd<A extends unknown[]> extends Module<A, Tensor> {
 /** What the checks read. */
 type ConvLayer = Pick<
   ConvNd<unknown[]>,
-  "groups" | "padding" | "inChannels" | "outChannels" | "stride" | "paddingMode" | "transposed" | "constructor"
+  "groups" | "padding" | "inChannels" | "outChannels" | "stride" | "paddingMode" | "transposed"
 >;
 
 function checkConv(layer: ConvLayer): void {
@@ -152,7 +152,7 @@ function checkConv(layer: ConvLayer): void {
   );
   check(
     !layer.transposed || layer.paddingMode === "zeros",
-    () => `Only "zeros" padding mode is supported for ${layer.constructor.name}`,
+    () => `Only "zeros" padding mode is supported for ConvTranspose${layer.stride.length}d`,
     ValueError,
   );
 }

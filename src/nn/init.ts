@@ -1,13 +1,10 @@
 /** `torch.nn.init`: fills tensors with initial values, drawn as PyTorch draws them. */
 import { noGrad } from "../autograd/mode.ts";
-import type { DType } from "../core/dtype.ts";
 import { check, ValueError } from "../core/errors.ts";
-import { defaultGenerator, type Generator } from "../core/generator.ts";
+import type { Generator } from "../core/generator.ts";
 import { product } from "../core/layout.ts";
-import { fillNormal, fillUniform, type Reals } from "../core/sampling.ts";
-import { type Tensor, wrap } from "../core/tensor.ts";
+import type { Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
-import { fromNumpy } from "../ops/create.ts";
 
 /** Functions whose gain is known. */
 export type Nonlinearity =
@@ -61,27 +58,14 @@ function generatorOf(options: InitOptions | undefined): { generator: Generator |
   return { generator: options?.generator ?? null };
 }
 
-type Fill = (out: Reals, dtype: DType, generator: Generator) => void;
-
-/** Draws in memory order where the elements have no gaps, else in row-major order. */
-function draw(tensor: Tensor, options: InitOptions | undefined, fill: Fill): Tensor {
-  if (tensor.device.type === "meta" || tensor.numel() === 0) return tensor;
-  const { dtype, layout } = tensor.impl;
-  const reals = dtype.itemsize === 8 ? new Float64Array(layout.numel) : new Float32Array(layout.numel);
-  fill(reals, dtype, options?.generator ?? defaultGenerator);
-  const drawn = fromNumpy(reals);
-  const source = layout.dense ? wrap(drawn.impl.storage, layout.at(0), drawn.dtype) : drawn.view(tensor.shape);
-  return noGrad(() => tensor.copy_(source));
-}
-
 /** Fills with uniform draws from [a, b). */
 export function uniform_(tensor: Tensor, a = 0, b = 1, options?: InitOptions): Tensor {
-  return draw(tensor, options, (out, dtype, g) => fillUniform(out, dtype, g, a, b));
+  return noGrad(() => tensor.uniform_(a, b, generatorOf(options)));
 }
 
 /** Fills with normal draws. */
 export function normal_(tensor: Tensor, mean = 0, std = 1, options?: InitOptions): Tensor {
-  return draw(tensor, options, (out, dtype, g) => fillNormal(out, dtype, g, mean, std));
+  return noGrad(() => tensor.normal_(mean, std, generatorOf(options)));
 }
 
 /** Fills with normal draws from within [a, b]. */

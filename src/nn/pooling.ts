@@ -6,10 +6,13 @@ import type { Sizes } from "./conv.ts";
 import * as F from "./functional.ts";
 import { Module } from "./module.ts";
 
-/** A size for every dim, or one for all; null keeps the input's. */
-export type OutputSize = number | null | readonly (number | null)[];
+/** A size for every dim, or one for all; null among several keeps the input's. */
+export type OutputSize = number | readonly (number | null)[];
 
 const pyBool = (value: boolean): string => (value ? "True" : "False");
+
+/** With `returnIndices` a pool gives two tensors, which the type of its class does not tell. */
+const pair = (result: unknown): Tensor => result as Tensor;
 
 function showPool(layer: { kernelSize: Sizes; stride: Sizes; padding: Sizes }): string {
   return `kernel_size=${show(layer.kernelSize)}, stride=${show(layer.stride)}, padding=${show(layer.padding)}`;
@@ -17,7 +20,7 @@ function showPool(layer: { kernelSize: Sizes; stride: Sizes; padding: Sizes }): 
 
 function showOutput(size: OutputSize): string {
   const one = (n: number | null): string => (n === null ? "None" : String(n));
-  return typeof size === "number" || size === null ? one(size) : showTuple(size.map(one));
+  return typeof size === "number" ? one(size) : showTuple(size.map(one));
 }
 
 /** The arguments of `MaxPool1d` and its kin. */
@@ -140,7 +143,10 @@ export class MaxPool1d extends MaxPool {
 
   forward(input: Tensor): Tensor {
     const { kernelSize, stride, padding, dilation, ceilMode, returnIndices } = this;
-    return F.maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode, returnIndices) as Tensor;
+    if (returnIndices) {
+      return pair(F.maxPool1dWithIndices(input, kernelSize, stride, padding, dilation, ceilMode));
+    }
+    return F.maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode);
   }
 }
 
@@ -152,7 +158,10 @@ export class MaxPool2d extends MaxPool {
 
   forward(input: Tensor): Tensor {
     const { kernelSize, stride, padding, dilation, ceilMode, returnIndices } = this;
-    return F.maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode, returnIndices) as Tensor;
+    if (returnIndices) {
+      return pair(F.maxPool2dWithIndices(input, kernelSize, stride, padding, dilation, ceilMode));
+    }
+    return F.maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode);
   }
 }
 
@@ -164,7 +173,10 @@ export class MaxPool3d extends MaxPool {
 
   forward(input: Tensor): Tensor {
     const { kernelSize, stride, padding, dilation, ceilMode, returnIndices } = this;
-    return F.maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode, returnIndices) as Tensor;
+    if (returnIndices) {
+      return pair(F.maxPool3dWithIndices(input, kernelSize, stride, padding, dilation, ceilMode));
+    }
+    return F.maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode);
   }
 }
 
@@ -330,13 +342,14 @@ export class AdaptiveMaxPool1d extends Module {
 
   constructor(...args: Arguments<[outputSize: OutputSize, returnIndices?: boolean], "outputSize returnIndices">) {
     super();
-    const v = read("AdaptiveMaxPool1d", "outputSize:any? returnIndices:bool=false", args);
+    const v = read("AdaptiveMaxPool1d", "outputSize:any returnIndices:bool=false", args);
     this.outputSize = v.outputSize as OutputSize;
     this.returnIndices = v.returnIndices as boolean;
   }
 
   forward(input: Tensor): Tensor {
-    return F.adaptiveMaxPool1d(input, this.outputSize as Sizes, this.returnIndices) as Tensor;
+    if (this.returnIndices) return pair(F.adaptiveMaxPool1dWithIndices(input, this.outputSize as Sizes));
+    return F.adaptiveMaxPool1d(input, this.outputSize as Sizes);
   }
 
   override extraRepr(): string {
@@ -351,13 +364,14 @@ export class AdaptiveMaxPool2d extends Module {
 
   constructor(...args: Arguments<[outputSize: OutputSize, returnIndices?: boolean], "outputSize returnIndices">) {
     super();
-    const v = read("AdaptiveMaxPool2d", "outputSize:any? returnIndices:bool=false", args);
+    const v = read("AdaptiveMaxPool2d", "outputSize:any returnIndices:bool=false", args);
     this.outputSize = v.outputSize as OutputSize;
     this.returnIndices = v.returnIndices as boolean;
   }
 
   forward(input: Tensor): Tensor {
-    return F.adaptiveMaxPool2d(input, this.outputSize, this.returnIndices) as Tensor;
+    if (this.returnIndices) return pair(F.adaptiveMaxPool2dWithIndices(input, this.outputSize));
+    return F.adaptiveMaxPool2d(input, this.outputSize);
   }
 
   override extraRepr(): string {
@@ -372,13 +386,14 @@ export class AdaptiveMaxPool3d extends Module {
 
   constructor(...args: Arguments<[outputSize: OutputSize, returnIndices?: boolean], "outputSize returnIndices">) {
     super();
-    const v = read("AdaptiveMaxPool3d", "outputSize:any? returnIndices:bool=false", args);
+    const v = read("AdaptiveMaxPool3d", "outputSize:any returnIndices:bool=false", args);
     this.outputSize = v.outputSize as OutputSize;
     this.returnIndices = v.returnIndices as boolean;
   }
 
   forward(input: Tensor): Tensor {
-    return F.adaptiveMaxPool3d(input, this.outputSize, this.returnIndices) as Tensor;
+    if (this.returnIndices) return pair(F.adaptiveMaxPool3dWithIndices(input, this.outputSize));
+    return F.adaptiveMaxPool3d(input, this.outputSize);
   }
 
   override extraRepr(): string {
@@ -392,7 +407,7 @@ export class AdaptiveAvgPool1d extends Module {
 
   constructor(...args: Arguments<[outputSize: OutputSize], "outputSize">) {
     super();
-    const v = read("AdaptiveAvgPool1d", "outputSize:any?", args);
+    const v = read("AdaptiveAvgPool1d", "outputSize:any", args);
     this.outputSize = v.outputSize as OutputSize;
   }
 
@@ -411,7 +426,7 @@ export class AdaptiveAvgPool2d extends Module {
 
   constructor(...args: Arguments<[outputSize: OutputSize], "outputSize">) {
     super();
-    const v = read("AdaptiveAvgPool2d", "outputSize:any?", args);
+    const v = read("AdaptiveAvgPool2d", "outputSize:any", args);
     this.outputSize = v.outputSize as OutputSize;
   }
 
@@ -430,7 +445,7 @@ export class AdaptiveAvgPool3d extends Module {
 
   constructor(...args: Arguments<[outputSize: OutputSize], "outputSize">) {
     super();
-    const v = read("AdaptiveAvgPool3d", "outputSize:any?", args);
+    const v = read("AdaptiveAvgPool3d", "outputSize:any", args);
     this.outputSize = v.outputSize as OutputSize;
   }
 

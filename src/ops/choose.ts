@@ -6,7 +6,9 @@ import { pointwise } from "./define.ts";
 import type { Pointwise } from "./pointwise.ts";
 
 /** `test ? a : b`, elementwise. */
-export const chooseKernel: Pointwise = /* @__PURE__ */ pointwise("where", 3, () => select(loadBool(0), load(1), load(2)));
+export const chooseKernel: Pointwise = /* @__PURE__ */ pointwise("where", 3, () =>
+  select(loadBool(0), load(1), load(2)),
+);
 
 /** `a` where the mask is not 0, else `b`; differentiable in both. */
 export function choose(mask: Tensor, a: Operand, b: Operand): Tensor {

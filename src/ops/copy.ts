@@ -31,13 +31,21 @@ export class MemoryFormat {
 export const preserveFormat: MemoryFormat = new MemoryFormat("preserve_format");
 export const contiguousFormat: MemoryFormat = new MemoryFormat("contiguous_format");
 export const channelsLast: MemoryFormat = new MemoryFormat("channels_last");
+export const channelsLast3d: MemoryFormat = new MemoryFormat("channels_last_3d");
+
+/** The dims of the channels-last formats from the innermost outwards. */
+const innermostFirst: ReadonlyMap<MemoryFormat, readonly number[]> = new Map([
+  [channelsLast, [1, 3, 2, 0]],
+  [channelsLast3d, [1, 4, 3, 2, 0]],
+]);
 
 /** The layout of a fresh copy in a memory format. */
 export function formatLayout(source: Layout, format: MemoryFormat): Layout {
   if (format === preserveFormat) return source.fresh();
   if (format === contiguousFormat) return Layout.contiguous(source.shape);
-  check(source.rank === 4, () => `required rank 4 tensor to use ${format.name} format`);
-  return Layout.contiguous(source.shape).freshBy([1, 3, 2, 0]);
+  const order = innermostFirst.get(format)!;
+  check(source.rank === order.length, () => `required rank ${order.length} tensor to use ${format.name} format`);
+  return Layout.contiguous(source.shape).freshBy(order);
 }
 
 /** A new tensor with the elements of `self` converted; no autograd. */
@@ -61,15 +69,34 @@ export const clone: Op<[], "", { memoryFormat?: MemoryFormat | null }> = custom(
 
 /** Whether a layout is dense in a memory format. */
 export function isContiguousIn(layout: Layout, format: MemoryFormat): boolean {
-  if (format !== channelsLast) return layout.contiguous;
-  if (layout.rank !== 4) return false;
-  const order = [0, 2, 3, 1];
-  return layout.permute(order).contiguous;
+  const order = innermostFirst.get(format);
+  if (order === undefined) return layout.contiguous;
+  return layout.rank === order.length && layout.permute(order.toReversed()).contiguous;
+}
+
+/** The format that strides suggest: channels last where they say so and nothing else, else row-major. */
+export function suggestedFormat(layout: Layout): MemoryFormat {
+  for (const [format, order] of innermostFirst) {
+    if (layout.rank === order.length && suggestsOrder(layout, order)) return format;
+  }
+  return contiguousFormat;
+}
+
+/** c10/core/MemoryFormat.h, is_channels_last_strides: ambiguous strides count as row-major. */
+function suggestsOrder({ shape, strides }: Layout, order: readonly number[]): boolean {
+  if (strides[1] === 0) return false;
+  let least = 0;
+  for (const d of order) {
+    if (shape[d] === 0 || strides[d]! < least) return false;
+    if (d === 0 && least === strides[1]) return false;
+    least = strides[d]! * Math.max(shape[d]!, 1);
+  }
+  return true;
 }
 
 /** This tensor where it is row-major already, else a copy that is. */
-export const contiguous: Op<[], "", { memoryFormat?: MemoryFormat }> = composite(
-  { name: "contiguous", params: "* memoryFormat:object?=null", isFunction: false },
+export const contiguous: Op<[memoryFormat?: MemoryFormat], "memoryFormat"> = composite(
+  { name: "contiguous", params: "memoryFormat:any?=null", isFunction: false },
   (self, { memoryFormat }) => {
     const format = (memoryFormat as MemoryFormat | null) ?? contiguousFormat;
     return isContiguousIn(self.impl.layout, format) ? self : clone(self, { memoryFormat: format });
@@ -104,7 +131,7 @@ export interface ToOptions {
 }
 
 function convert(self: Tensor, dtype: DType, device: Device, format: MemoryFormat, copy: boolean): Tensor {
-  const inFormat = format === preserveFormat || isContiguousIn(self.impl.layout, format);
+  const inFormat = format === preserveFormat || suggestedFormat(self.impl.layout) === format;
   if (!copy && dtype === self.dtype && device === self.device && inFormat) return self;
   const out = copyRaw(self, dtype, formatLayout(self.impl.layout, format), device);
   const from = self.dtype;

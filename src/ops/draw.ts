@@ -58,9 +58,7 @@ export function drawInto(self: Tensor, sample: Sampler): Tensor {
 
 /** The elements of a tensor of reals in the order in which `like` lies in memory. */
 export function realsOf(t: Tensor, like: Tensor): Reals {
-  const order = like.impl.layout.contiguous
-    ? like.shape.map((_, d) => d)
-    : like.impl.layout.dimsByStride().reverse();
+  const order = like.impl.layout.contiguous ? like.shape.map((_, d) => d) : like.impl.layout.dimsByStride().reverse();
   const wide = t.dtype === float64 ? float64 : float32;
   const ready = t.detach().expand(like.shape).permute(order).to(wide).contiguous();
   const { storage, layout } = ready.impl;

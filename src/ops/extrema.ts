@@ -34,7 +34,7 @@ const extremumParams = ["", "other:tensor", "dim:int keepdim:bool=false"];
 /** The extremum of all elements; equals share the gradient. */
 function extremumOfAll(self: Tensor, combine: "max" | "min", node: string): Tensor {
   const dims = reducedDims(null, self.dim());
-  checkElements(combine, self, dims, false);
+  checkElements(combine, self, dims, []);
   const out = reduceRaw(self.detach(), { combine }, dims, false, self.dtype, self.dtype);
   return differentiable(node, out, [self], [self, out], ([g], [x, y]) => [shareAmong(g!, equalOrNan(x!, y!), dims)]);
 }
@@ -52,7 +52,7 @@ function extremumAlong(
 ): [values: Tensor, indices: Tensor] {
   const dim = wrapDim(rawDim, self.dim());
   const dims = self.dim() === 0 ? [] : [dim];
-  checkElements(name, self, dims, true);
+  checkElements(name, self, dims);
   const at = argRaw(self, name === "max" ? "argmax" : "argmin", dims, true);
   const found = pick(self.detach(), dim, at);
   const [values, indices] = keepdim || self.dim() === 0 ? [found, at] : [found.squeeze(dim), at.squeeze(dim)];
@@ -86,7 +86,7 @@ function position(name: "argmax" | "argmin", self: Tensor, dim: number | null, k
     () => `${name}(): Expected reduction dim to be specified for input.numel() == 0.`,
     IndexError,
   );
-  checkElements(name, self, dims, true);
+  checkElements(name, self, dims);
   check(self.dtype !== bool, () => `"${name}_cpu" not implemented for 'Bool'`);
   return argRaw(self, name, dims, keepdim);
 }

@@ -17,6 +17,7 @@ export * from "./families.ts";
 export { gather, indexSelect } from "./gather.ts";
 export { indexPut } from "./indexing.ts";
 export { all, amax, amin, any, mean, sum } from "./reductions.ts";
+export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./regions.ts";
 export {
   asStrided,
   broadcastTo,
@@ -41,4 +42,3 @@ export {
   unflatten,
   unsqueeze,
 } from "./views.ts";
-export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./regions.ts";

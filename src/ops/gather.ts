@@ -201,8 +201,7 @@ function checkValues(values: Tensor, shape: readonly number[]): void {
 // ---------------------------------------------------------------- one index along a dim
 
 /** The layout of a tensor as one with dims: a number is a vector of one. */
-const withDims = (t: Tensor): Layout =>
-  t.dim() === 0 ? new Layout([1], [1], t.impl.layout.offset) : t.impl.layout;
+const withDims = (t: Tensor): Layout => (t.dim() === 0 ? new Layout([1], [1], t.impl.layout.offset) : t.impl.layout);
 
 /** The plan of `indexSelect` and its kin: whole slices of `dim`, one for each element of the index. */
 export function alongPlan(self: Tensor, dim: number, index: Tensor): Plan {
@@ -264,7 +263,13 @@ export const indexSelect: Op<[dim: number, index: Tensor], "dim index"> = custom
 );
 
 /** Throws PyTorch's errors for an index that does not fit `gather` or `scatter`. */
-export function checkPoints(op: "gather" | "scatter", self: Tensor, dim: number, index: Tensor, src: Tensor | null): void {
+export function checkPoints(
+  op: "gather" | "scatter",
+  self: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Tensor | null,
+): void {
   if (index.numel() === 0) return;
   check(index.dtype === int64, () => `${op}(): Expected dtype int64 for index${numbersAreFloats(index)}`);
   const rank = (t: Tensor): number => Math.max(t.dim(), 1);

@@ -300,6 +300,7 @@ export type Histogramdd = Op<
 export const histogramdd: Histogramdd = custom(
   {
     name: "histogramdd",
+    receiver: null,
     params: [
       "bins:ints range:floats?=null weight:tensor?=null density:bool=false",
       "bins:tensors range:floats?=null weight:tensor?=null density:bool=false",

@@ -74,30 +74,27 @@ function slicesIndex(op: string, self: Tensor, dim: number, rawIndex: Tensor, so
 }
 
 /** Adds `alpha` times the slices of `source` to those of `self` that the index names. */
-export const indexAdd: OpInplace<
-  [dim: number, index: Tensor, source: Tensor],
-  "dim index source",
-  { alpha?: Scalar }
-> = writing({ name: "indexAdd", params: "dim:int index:tensor source:tensor * alpha:scalar=1" }, (self, v) => {
-  const source = v.source as Tensor;
-  const dim = wrapDim(v.dim as number, self.dim());
-  const index = slicesIndex("index_add_", self, dim, v.index as Tensor, source);
-  const alpha = v.alpha as Scalar;
-  return {
-    node: "IndexAddBackward0",
-    inputs: [source],
-    reads: [source, index],
-    saved: [index],
-    run: (target) => {
-      const scaled = alpha === 1 ? source.detach() : source.detach().mul(alpha).to(self.dtype);
-      writeSlices(target, dim, index, scaled, "add", outOfRange);
-    },
-    grad: ([g], [, , at], needs) => [
-      needs[0] ? g! : null,
-      needs[1] ? sourceGrad(g!, dim, at!, source).mul(alpha) : null,
-    ],
-  };
-});
+export const indexAdd: OpInplace<[dim: number, index: Tensor, source: Tensor], "dim index source", { alpha?: Scalar }> =
+  writing({ name: "indexAdd", params: "dim:int index:tensor source:tensor * alpha:scalar=1" }, (self, v) => {
+    const source = v.source as Tensor;
+    const dim = wrapDim(v.dim as number, self.dim());
+    const index = slicesIndex("index_add_", self, dim, v.index as Tensor, source);
+    const alpha = v.alpha as Scalar;
+    return {
+      node: "IndexAddBackward0",
+      inputs: [source],
+      reads: [source, index],
+      saved: [index],
+      run: (target) => {
+        const scaled = alpha === 1 ? source.detach() : source.detach().mul(alpha).to(self.dtype);
+        writeSlices(target, dim, index, scaled, "add", outOfRange);
+      },
+      grad: ([g], [, , at], needs) => [
+        needs[0] ? g! : null,
+        needs[1] ? sourceGrad(g!, dim, at!, source).mul(alpha) : null,
+      ],
+    };
+  });
 
 function checkCopy(self: Tensor, dim: number, index: Tensor, source: Tensor): void {
   const op = "index_copy_()";
@@ -133,8 +130,7 @@ function checkCopy(self: Tensor, dim: number, index: Tensor, source: Tensor): vo
   );
   check(
     source.dim() === 0 || index.numel() === source.shape[dim],
-    () =>
-      `${op}: Number of indices (${index.numel()}) should be equal to source.size(dim) (${source.shape[dim]})`,
+    () => `${op}: Number of indices (${index.numel()}) should be equal to source.size(dim) (${source.shape[dim]})`,
     IndexError,
   );
 }
@@ -191,7 +187,16 @@ export const indexFill: OpInplace<[dim: number, index: Tensor, value: Tensor | S
       run: (target) => writeSlices(target, dim, index, source, "set", outOfBounds),
       grad: ([g], [, , at], needs) => [
         needs[0] ? g!.indexFill(dim, at!, 0) : null,
-        ...(isTensor(value) ? [needs[1] ? g!.indexSelect(dim, nonNegative(at!, self, dim)).sum().to(value.dtype) : null] : []),
+        ...(isTensor(value)
+          ? [
+              needs[1]
+                ? g!
+                    .indexSelect(dim, nonNegative(at!, self, dim))
+                    .sum()
+                    .to(value.dtype)
+                : null,
+            ]
+          : []),
       ],
     };
   },

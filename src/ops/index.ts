@@ -39,7 +39,18 @@ export {
 export * from "./families.ts";
 export { gather, indexSelect } from "./gather.ts";
 export { indexPut } from "./indexing.ts";
+export {
+  bernoulli_,
+  cauchy_,
+  exponential_,
+  geometric_,
+  logNormal_,
+  normal_,
+  random_,
+  uniform_,
+} from "./random-writes.ts";
 export { all, amax, amin, any, mean, sum, sumToSize } from "./reductions.ts";
+export { asStridedScatter, diagonalScatter, fillDiagonal_, selectScatter, sliceScatter } from "./regions.ts";
 export {
   asStrided,
   asStridedBackward,
@@ -71,5 +82,3 @@ export {
   view,
   viewAs,
 } from "./views.ts";
-export { asStridedScatter, diagonalScatter, fillDiagonal_, selectScatter, sliceScatter } from "./regions.ts";
-export { bernoulli_, cauchy_, exponential_, geometric_, logNormal_, normal_, random_, uniform_ } from "./random-writes.ts";

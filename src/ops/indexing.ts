@@ -306,9 +306,7 @@ export function indexPutInplace(self: Tensor, indices: Indices, values: Tensor, 
 /** The indices of `indexPut` and its kin: masks as index tensors. */
 export function indexList(self: Tensor, indices: readonly (Tensor | null)[]): Indices {
   const padded = indices.flatMap((i) =>
-    i !== null && isMask(i)
-      ? [i, ...new Array(Math.max(i.dim() - 1, 0)).fill(null)]
-      : [i],
+    i !== null && isMask(i) ? [i, ...new Array(Math.max(i.dim() - 1, 0)).fill(null)] : [i],
   );
   for (const i of indices) if (i !== null) checkIndexDType(i);
   return expandMasks(self, padded);

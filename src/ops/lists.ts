@@ -6,10 +6,10 @@ import type { Values } from "../core/params.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import type { Op, OpInfo } from "./call.ts";
+import { zeros } from "./create.ts";
 import { composite, differentiable, fn, unrecorded } from "./define.ts";
 import { cat, stack } from "./join.ts";
 import { commonDevice, emptyTensor } from "./operands.ts";
-import { zeros } from "./create.ts";
 import { arange } from "./ranges.ts";
 
 /** Tensors as separate arguments or as one list. */
@@ -18,7 +18,8 @@ export type Tensors = Tensor[] | [readonly Tensor[]];
 /** The tensors of a variadic call. */
 function tensorsOf(op: string, v: Values): Tensor[] {
   const given = isTensor(v.tensors) ? [v.tensors] : v.tensors;
-  if (!Array.isArray(given)) throw new TypeError(`${op}(): argument 'tensors' must be tuple of Tensors, not ${typeName(given)}`);
+  if (!Array.isArray(given))
+    throw new TypeError(`${op}(): argument 'tensors' must be tuple of Tensors, not ${typeName(given)}`);
   given.forEach((t, i) => {
     if (!isTensor(t)) {
       throw new TypeError(`${op}(): expected Tensor as element ${i} in argument 0, but got ${typeName(t)}`);
@@ -115,7 +116,10 @@ export function broadcastShapes(...shapes: (number | readonly number[])[]): Size
   for (const shape of lists) {
     const bad = shape.find((n) => !Number.isInteger(n) || n < 0);
     if (bad === undefined) continue;
-    check(Number.isInteger(bad), () => "Input shapes should be of type ints, a tuple of ints, or a list of ints, got " + typeName(bad));
+    check(
+      Number.isInteger(bad),
+      () => "Input shapes should be of type ints, a tuple of ints, or a list of ints, got " + typeName(bad),
+    );
     check(false, () => `Trying to create tensor with negative dimension (${bad}): (${bad})`);
   }
   const rank = Math.max(0, ...lists.map((s) => s.length));
@@ -160,14 +164,8 @@ export const meshgrid: Meshgrid = fn<Meshgrid>(
     const indexing = v.indexing ?? "ij";
     check(tensors.length > 0, () => "meshgrid expects a non-empty TensorList");
     for (const t of tensors) {
-      check(
-        t.dim() <= 1,
-        () => `torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: ${t}`,
-      );
-      check(
-        t.dtype === tensors[0]!.dtype,
-        () => "torch.meshgrid expects all tensors to have the same dtype",
-      );
+      check(t.dim() <= 1, () => `torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: ${t}`);
+      check(t.dtype === tensors[0]!.dtype, () => "torch.meshgrid expects all tensors to have the same dtype");
     }
     commonDevice(tensors);
     check(
@@ -238,8 +236,7 @@ export const blockDiag: TensorsToTensor = fn<TensorsToTensor>(
     tensors.forEach((t, i) => {
       check(
         t.dim() <= 2,
-        () =>
-          `torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ${i} has ${t.dim()} dimensions`,
+        () => `torch.block_diag: Input tensors must have 2 or fewer dimensions. Input ${i} has ${t.dim()} dimensions`,
       );
     });
     if (tensors.length === 0) return zeros([1, 0]);
@@ -255,7 +252,7 @@ export const blockDiag: TensorsToTensor = fn<TensorsToTensor>(
     };
     unrecorded(() => {
       out.zero_();
-      tensors.forEach((t, i) => block(out, i).copy_(t));
+      for (const [i, t] of tensors.entries()) block(out, i).copy_(t);
     });
     const shapes = tensors.map((t) => t.shape);
     const dtypes = tensors.map((t) => t.dtype);

@@ -6,7 +6,15 @@ import { type Tensor, wrap } from "../core/tensor.ts";
 import type { Op, OpInplace } from "./call.ts";
 import { choose } from "./choose.ts";
 import { composite, copyKernel, custom, differentiable, unrecorded } from "./define.ts";
-import { alongPlan, gatherRaw, numbersAreFloats, putIndexedRaw, type Refusal, scatterRaw, takeIndexed } from "./gather.ts";
+import {
+  alongPlan,
+  gatherRaw,
+  numbersAreFloats,
+  putIndexedRaw,
+  type Refusal,
+  scatterRaw,
+  takeIndexed,
+} from "./gather.ts";
 import { nonzeroColumns } from "./indexing.ts";
 import { cat } from "./join.ts";
 import { commonDevice } from "./operands.ts";
@@ -102,18 +110,12 @@ export const take: Op<[index: Tensor], "index"> = custom({ name: "take", params:
   const index = v.index as Tensor;
   checkLong("take", index);
   commonDevice([self, index]);
-  check(
-    self.numel() > 0 || index.numel() === 0,
-    () => "take(): tried to take from an empty tensor",
-    IndexError,
-  );
+  check(self.numel() > 0 || index.numel() === 0, () => "take(): tried to take from an empty tensor", IndexError);
   const flat = self.detach().reshape(-1);
   const positions = index.detach().reshape(-1);
   const out = unrecorded(() => gatherRaw(flat, alongPlan(flat, 0, positions), [0], outOfElements).view(index.shape));
   const shape = self.shape;
-  return differentiable("TakeBackward0", out, [self], [index], ([g], [at]) => [
-    g!.newZeros(shape).put(at!, g!, true),
-  ]);
+  return differentiable("TakeBackward0", out, [self], [index], ([g], [at]) => [g!.newZeros(shape).put(at!, g!, true)]);
 });
 
 /** Writes (or adds) the elements of `source` at these positions of the flattened tensor. */

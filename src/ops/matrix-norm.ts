@@ -17,17 +17,17 @@ export function matrixNormOf(
   dtype: DType | null,
 ): Tensor {
   const name = "linalg.matrix_norm";
+  const size = typeof ord === "number" ? Math.abs(ord) : ord;
+  check(
+    size === "fro" || size === "nuc" || size === 1 || size === 2 || size === infinity,
+    () => `${name}: Order ${ord} not supported.`,
+  );
   check(self.dim() >= 2, () => `${name}: The input tensor A must have at least 2 dimensions.`);
   checkNormDType(name, self, dtype);
   check(dim.length === 2, () => `${name}: dim must be a 2-tuple. Got ${dim.join(" ")}`);
   const [a, b] = dim.map((d) => wrapDim(d, self.dim())) as [number, number];
   check(a !== b, () => `${name}: dims must be different. Got (${dim.join(", ")})`);
   if (ord === "fro") return vectorNorm(self, 2, [a, b], keepdim, dtype);
-  const size = typeof ord === "number" ? Math.abs(ord) : ord;
-  check(
-    size === "nuc" || size === 1 || size === 2 || size === infinity,
-    () => `${name}: Order ${ord === infinity ? "inf" : ord} not supported.`,
-  );
   const pick = (t: Tensor, d: number, keep: boolean): Tensor => (Number(ord) > 0 ? t.amax(d, keep) : t.amin(d, keep));
   if (size === 1 || size === infinity) {
     const [summed, chosen] = size === 1 ? [a, b] : [b, a];

@@ -1,13 +1,8 @@
 /** Random numbers in place: `uniform_`, `normal_`, `random_`, … Methods only, as in PyTorch. */
-import {
-  fillBernoulli,
-  fillBernoulliEach,
-  fillGeometric,
-  fillRandom,
-  fillRandomBetween,
-} from "../core/discrete.ts";
+import { fillBernoulli, fillBernoulliEach, fillGeometric, fillRandom, fillRandomBetween } from "../core/discrete.ts";
+import { typeName } from "../core/errors.ts";
 import type { Generator } from "../core/generator.ts";
-import type { Scalar } from "../core/scalar.ts";
+import { broadcastShapes } from "../core/layout.ts";
 import {
   fillCauchy,
   fillExponential,
@@ -17,9 +12,8 @@ import {
   fillUniform,
   type Reals,
 } from "../core/sampling.ts";
+import type { Scalar } from "../core/scalar.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
-import { typeName } from "../core/errors.ts";
-import { broadcastShapes } from "../core/layout.ts";
 import type { Op, OpInfo } from "./call.ts";
 import { drawWithin, generatorOf, generatorParam, realsOf, type Sampler } from "./draw.ts";
 import { inPlaceOnly } from "./writes.ts";
@@ -79,11 +73,7 @@ export interface Random {
 export const random_: Random = inPlaceOnly(
   {
     name: "random_",
-    params: [
-      `* ${generatorParam}`,
-      `to:scalar * ${generatorParam}`,
-      `from:scalar to:scalar?=null * ${generatorParam}`,
-    ],
+    params: [`* ${generatorParam}`, `to:scalar * ${generatorParam}`, `from:scalar to:scalar?=null * ${generatorParam}`],
   },
   (self, v, which) => {
     const g = generatorOf("random_", v);

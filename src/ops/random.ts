@@ -1,16 +1,22 @@
 /** Tensors of random numbers: `rand`, `randn`, `randint`, `randperm`, `bernoulli`, `multinomial`, `normal`, `poisson`. */
-import { type Device, cpu, usableDevice } from "../core/device.ts";
-import { fillBernoulli, fillBernoulliEach, fillPoisson, multinomial as drawCategories, randperm as shuffled } from "../core/discrete.ts";
+import { cpu, type Device, usableDevice } from "../core/device.ts";
+import {
+  multinomial as drawCategories,
+  fillBernoulli,
+  fillBernoulliEach,
+  fillPoisson,
+  randperm as shuffled,
+} from "../core/discrete.ts";
 import { type DType, float32, float64, int64 } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import type { Generator } from "../core/generator.ts";
 import { broadcastShapes, Layout } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
-import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
 import { missing, type Reals } from "../core/sampling.ts";
+import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { Op, OpInfo } from "./call.ts";
-import { checkSize, convertVia, type CreateOptions } from "./create.ts";
+import { type CreateOptions, checkSize, convertVia } from "./create.ts";
 import { composite, copyKernel, custom, differentiable, fn, unrecorded } from "./define.ts";
 import { drawInto, generatorOf, generatorParam, realsOf, type Sampler } from "./draw.ts";
 import { commonDevice, emptyLike, emptyTensor, isMeta } from "./operands.ts";
@@ -186,14 +192,17 @@ export const bernoulli: Op<[p?: number], "p", Drawn> = custom(
 );
 
 /** Poisson counts with the rate that each element gives. */
-export const poisson: Op<[], "", Drawn> = custom({ name: "poisson", params: `* ${generatorParam}`, receiver: null }, (self, v) => {
-  const g = generatorOf("poisson", v);
-  if (!self.dtype.isFloatingPoint) throw missing("poisson_cpu", self.dtype);
-  const out = emptyTensor(self.shape, self.dtype, self.device);
-  const rates = isMeta(self) ? new Float32Array() : realsOf(self, out);
-  drawInto(out, (values, dtype) => fillPoisson(values as Reals, dtype, g, rates));
-  return differentiable("PoissonBackward0", out, [self], [], ([grad]) => [zerosFor(self, grad!)]);
-});
+export const poisson: Op<[], "", Drawn> = custom(
+  { name: "poisson", params: `* ${generatorParam}`, receiver: null },
+  (self, v) => {
+    const g = generatorOf("poisson", v);
+    if (!self.dtype.isFloatingPoint) throw missing("poisson_cpu", self.dtype);
+    const out = emptyTensor(self.shape, self.dtype, self.device);
+    const rates = isMeta(self) ? new Float32Array() : realsOf(self, out);
+    drawInto(out, (values, dtype) => fillPoisson(values as Reals, dtype, g, rates));
+    return differentiable("PoissonBackward0", out, [self], [], ([grad]) => [zerosFor(self, grad!)]);
+  },
+);
 
 /** Category numbers, `numSamples` for each row of weights, which need not sum to 1. */
 export const multinomial: Op<[numSamples: number, replacement?: boolean], "numSamples replacement", Drawn> = custom(

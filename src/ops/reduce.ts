@@ -123,7 +123,7 @@ export function reduce<T extends { readonly op: OpInfo }>(d: ReduceDeclaration):
     const keepdim = (v.keepdim as boolean | undefined) ?? false;
     const dims = reducedDims(dimList(v.dim), self.dim());
     const dtype = outDType(d, self.dtype, (v.dtype as DType | null | undefined) ?? null);
-    if (d.needsElements) checkElements(d.name, self, dims, dimList(v.dim).length > 0);
+    if (d.needsElements) checkElements(d.name, self, dims, dimList(v.dim));
     const input = d.dtype === "sum" && dtype === bool ? self.bool() : self;
     const out = reduceRaw(input, d, dims, keepdim, d.dtype === "bool" || dtype === bool ? input.dtype : dtype, dtype);
     const grad = d.grad;
@@ -167,14 +167,19 @@ function outDType(d: ReduceDeclaration, input: DType, given: DType | null): DTyp
   return d.dtype === "same" || input === uint8 ? input : bool;
 }
 
-/** Throws where a slice has no elements and the reduction no identity. */
-export function checkElements(name: string, self: Tensor, dims: readonly number[], withDim: boolean): void {
+/** Throws where a slice has no elements and the reduction no identity; `given` are the dims as the caller wrote them. */
+export function checkElements(
+  name: string,
+  self: Tensor,
+  dims: readonly number[],
+  given: readonly number[] = dims,
+): void {
   if (dims.every((d) => self.shape[d]! > 0)) return;
-  if (!withDim) {
+  if (given.length === 0) {
     throw new RuntimeError(
       `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,
     );
   }
-  const d = dims.find((dim) => self.shape[dim] === 0);
-  throw new IndexError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
+  const at = dims.findIndex((dim) => self.shape[dim] === 0);
+  throw new IndexError(`${name}(): Expected reduction dim ${given[at]} to have non-zero size.`);
 }

@@ -79,12 +79,8 @@ export const sliceScatter: Op<
 );
 
 /** A copy with `src` on a diagonal. */
-export const diagonalScatter: Op<
-  [src: Tensor, offset?: number, dim1?: number, dim2?: number],
-  "src offset dim1 dim2"
-> = custom(
-  { name: "diagonalScatter", params: "src:tensor offset:int=0 dim1:int=0 dim2:int=1" },
-  (self, v) => {
+export const diagonalScatter: Op<[src: Tensor, offset?: number, dim1?: number, dim2?: number], "src offset dim1 dim2"> =
+  custom({ name: "diagonalScatter", params: "src:tensor offset:int=0 dim1:int=0 dim2:int=1" }, (self, v) => {
     const [offset, dim1, dim2] = [v.offset as number, v.dim1 as number, v.dim2 as number];
     return replaced(
       "DiagonalScatterBackward0",
@@ -93,8 +89,7 @@ export const diagonalScatter: Op<
       (t) => t.diagonal(offset, dim1, dim2),
       (g, zeros) => g.diagonalScatter(zeros, offset, dim1, dim2),
     );
-  },
-);
+  });
 
 /** A copy with `src` at the elements that any sizes, strides and offset reach in the storage. */
 export const asStridedScatter: Op<
@@ -149,10 +144,7 @@ export const fillDiagonal_: Op<[fillValue: Scalar, wrap?: boolean], "fillValue w
     const rank = self.dim();
     const [height = 0, width = 0] = self.shape;
     check(rank >= 2, () => "dimensions must larger than 1");
-    check(
-      rank === 2 || self.shape.every((n) => n === height),
-      () => "all dimensions of input must be of equal length",
-    );
+    check(rank === 2 || self.shape.every((n) => n === height), () => "all dimensions of input must be of equal length");
     const value = v.fillValue as Scalar;
     const step = self.stride().reduce((a, b) => a + b, 0);
     const size = Math.min(height, width);

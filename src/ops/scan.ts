@@ -1,6 +1,6 @@
 /** Scans: cumulative sums, products, extrema and logarithms of sums along a dim. */
 import { mode } from "../autograd/mode.ts";
-import { type DType, int64 } from "../core/dtype.ts";
+import { type DType, type DTypeName, int64 } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { wrapDim } from "../core/layout.ts";
 import { namedTuple } from "../core/namedtuple.ts";
@@ -78,11 +78,18 @@ export const cummin: Op<[dim: number], "dim", unknown, ValuesIndices> = custom(
   (self, v) => cumminResult(...cumulativeExtremum(self, v.dim as number, "min", "CumminBackward0")),
 );
 
-const infinity = Number.POSITIVE_INFINITY;
-/** Logarithms of the positive and of the negative part of a gradient; minus infinity where it has none. */
-const logPositive = pointwise("logcumsumexp", 1, (g) => ir.select(ir.gt(g!, 0), ir.log(g!), -infinity));
-const logNegative = pointwise("logcumsumexp", 1, (g) => ir.select(ir.lt(g!, 0), ir.log(ir.neg(g!)), -infinity));
+/** Logarithms of the positive and of the negative part of a gradient; the lowest number where it has none. */
+const logPositive = pointwise("logcumsumexp", 2, (g, low) => ir.select(ir.gt(g!, 0), ir.log(g!), low!));
+const logNegative = pointwise("logcumsumexp", 2, (g, low) => ir.select(ir.lt(g!, 0), ir.log(ir.neg(g!)), low!));
 const expSum = pointwise("logcumsumexp", 2, (a, b) => ir.exp(ir.add(a!, b!)));
+
+/** The lowest finite number of each float dtype. */
+const lowest: Readonly<Partial<Record<DTypeName, number>>> = {
+  float16: -65504,
+  bfloat16: -(2 - 2 ** -7) * 2 ** 127,
+  float32: -(2 - 2 ** -23) * 2 ** 127,
+  float64: -Number.MAX_VALUE,
+};
 
 /** The logarithm of the cumulative sum of exponentials along `dim`, without overflow. */
 export const logcumsumexp: Op<[dim: number], "dim"> = custom({ name: "logcumsumexp", params: "dim:int" }, (self, v) => {
@@ -91,8 +98,10 @@ export const logcumsumexp: Op<[dim: number], "dim"> = custom({ name: "logcumsume
   const out = scanRaw(self.detach(), "logaddexp", dim, self.dtype);
   return differentiable("LogcumsumexpBackward0", out, [self], [self, out], ([g], [x, y]) => {
     if (g!.dim() === 0 || g!.numel() === 0) return [g!];
+    // Minus infinity would make the next derivative NaN.
+    const low = lowest[self.dtype.name] ?? 0;
     // In logarithms, part by part, since exp(x - y) alone may overflow.
     const part = (log: Tensor): Tensor => expSum.apply([log.sub(y!).flip(dim).logcumsumexp(dim).flip(dim), x!]);
-    return [part(logPositive.apply([g!])).sub(part(logNegative.apply([g!])))];
+    return [part(logPositive.apply([g!, low])).sub(part(logNegative.apply([g!, low])))];
   });
 });

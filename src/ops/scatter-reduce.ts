@@ -1,7 +1,7 @@
 /** What `scatterReduce` and `indexReduce` share: writing the reduction, and its derivative. */
 import { mode as gradMode } from "../autograd/mode.ts";
-import { check, RuntimeError } from "../core/errors.ts";
 import type { DType } from "../core/dtype.ts";
+import { check, RuntimeError } from "../core/errors.ts";
 import type { Scalar } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { div, floordiv, load } from "../ir/expr.ts";

@@ -1,8 +1,9 @@
 /** Writes at single elements that an index names along a dim: `scatter` and its kin. */
-import type { Scalar } from "../core/scalar.ts";
+
 import { check, NotImplementedError } from "../core/errors.ts";
 import { wrapDim } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
+import type { Scalar } from "../core/scalar.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import type { OpInplace } from "./call.ts";
@@ -36,7 +37,8 @@ const covered = (src: Tensor, index: Tensor): Tensor =>
   src.dim() === 0 || index.dim() === 0 ? src.detach() : leading(src.detach(), index.shape);
 
 function scatterAt(target: Tensor, dim: number, index: Tensor, src: Tensor, mode: Mode): void {
-  if (index.numel() > 0) scatterRaw(target, pointPlan(target, dim, index), covered(src, index), mode, [dim], outOfReach);
+  if (index.numel() > 0)
+    scatterRaw(target, pointPlan(target, dim, index), covered(src, index), mode, [dim], outOfReach);
 }
 
 /** The arguments of all of them, checked. */
@@ -55,10 +57,7 @@ const deprecatedReduce =
   "Use torch.scatter_reduce instead for more reduction options.";
 
 function combining(self: Tensor, v: Values): Write {
-  check(
-    v.reduce === "add" || v.reduce === "multiply",
-    () => "reduce argument must be either add or multiply.",
-  );
+  check(v.reduce === "add" || v.reduce === "multiply", () => "reduce argument must be either add or multiply.");
   const { dim, index, src } = place(self, v);
   if (isTensor(v.src)) warn("scatter-reduce", deprecatedReduce);
   return {
@@ -109,10 +108,7 @@ export const scatterAdd: OpInplace<[dim: number, index: Tensor, src: Tensor], "d
       reads: [src, index],
       saved: [index],
       run: (target) => scatterAt(target, dim, index, src, "add"),
-      grad: ([g], [, , at], needs) => [
-        needs[0] ? g! : null,
-        needs[1] ? padTo(g!.gather(dim, at!), src.shape) : null,
-      ],
+      grad: ([g], [, , at], needs) => [needs[0] ? g! : null, needs[1] ? padTo(g!.gather(dim, at!), src.shape) : null],
     };
   },
 );
@@ -136,8 +132,11 @@ export const scatterReduce: OpInplace<
   { name: "scatterReduce", params: "dim:int index:tensor src:tensor reduce:str * includeSelf:bool=true" },
   (self, v) => {
     const { dim, index, src } = place(self, v);
-    const how = checkReduction(v.reduce, ["sum", "prod", "mean", "amax", "amin"], () =>
-      "reduce argument must be either sum, prod, mean, amax or amin.");
+    const how = checkReduction(
+      v.reduce,
+      ["sum", "prod", "mean", "amax", "amin"],
+      () => "reduce argument must be either sum, prod, mean, amax or amin.",
+    );
     const includeSelf = v.includeSelf as boolean;
     const linear = how === "sum" || how === "mean";
     return {

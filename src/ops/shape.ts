@@ -122,10 +122,7 @@ export const rot90: Op<[k?: number, dims?: readonly number[]], "k dims"> = custo
 export const repeat: ByList = custom({ name: "repeat", params: "...repeats:ints", isFunction: false }, (self, v) => {
   const repeats = v.repeats as number[];
   const lead = repeats.length - self.dim();
-  check(
-    lead >= 0,
-    () => "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
-  );
+  check(lead >= 0, () => "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
   const padded = [...new Array<number>(lead).fill(1), ...self.shape];
   const shape = padded.map((n, d) => n * repeats[d]!);
   checkSize("repeat", shape);
@@ -150,11 +147,7 @@ export const tile: ByList = composite({ name: "tile", params: "...dims:ints" }, 
 
 /** `repeatInterleave(x, repeats, dim)`, and of the counts alone the positions. */
 export interface RepeatInterleave
-  extends Op<
-    [repeats: number | Tensor, dim?: number | null],
-    "repeats dim",
-    { outputSize?: number | null }
-  > {
+  extends Op<[repeats: number | Tensor, dim?: number | null], "repeats dim", { outputSize?: number | null }> {
   (repeats: Tensor, options?: { outputSize?: number | null }): Tensor;
 }
 
@@ -322,7 +315,10 @@ export function crossAlong(self: Tensor, other: Tensor, dim: number): Tensor {
     () => `linalg.cross: inputs dimension ${d} must have length 3. Got ${self.shape[d]} and ${other.shape[d]}`,
   );
   const out = unrecorded(() =>
-    self.roll(-1, d).mul(other.roll(-2, d)).sub(self.roll(-2, d).mul(other.roll(-1, d))),
+    self
+      .roll(-1, d)
+      .mul(other.roll(-2, d))
+      .sub(self.roll(-2, d).mul(other.roll(-1, d))),
   );
   return differentiable("LinalgCrossBackward0", out, [self, other], [self, other], ([g], [a, b], needs) => [
     needs[0] ? crossAlong(b!.expand(g!.shape), g!, d).sumToSize(self.shape) : null,

@@ -61,7 +61,7 @@ export const kthvalue: Op<[k: number, dim?: number, keepdim?: boolean], "k dim k
   custom({ name: "kthvalue", params: "k:int dim:int=-1 keepdim:bool=false" }, (self, v) => {
     const dim = wrapDim(v.dim as number, self.dim());
     const k = v.k as number;
-    checkElements("kthvalue", self, self.dim() === 0 ? [] : [dim], true);
+    checkElements("kthvalue", self, self.dim() === 0 ? [] : [dim]);
     check(
       k > 0 && k <= (self.shape[dim] ?? 1),
       () => `kthvalue(): selected number k out of range for dimension ${dim}`,
@@ -88,7 +88,7 @@ export const mode: Op<[dim?: number, keepdim?: boolean], "dim keepdim", unknown,
   { name: "mode", params: "dim:int=-1 keepdim:bool=false" },
   (self, v) => {
     const dim = wrapDim(v.dim as number, self.dim());
-    checkElements("mode", self, self.dim() === 0 ? [] : [dim], true);
+    checkElements("mode", self, self.dim() === 0 ? [] : [dim]);
     const keepdim = v.keepdim as boolean;
     const [values, indices] = unrecorded(() => modes(self.detach(), dim, keepdim));
     return modeResult<Tensor>(selected("ModeBackward0", self, dim, values, indices, keepdim), indices);

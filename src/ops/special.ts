@@ -14,6 +14,7 @@ export { digamma, erf, erfc, erfinv, i0, logit, polygamma } from "./pointwise/sp
 export { exp2, expm1, log1p, xlogy } from "./pointwise/transcendental.ts";
 export { sinc } from "./pointwise/trigonometric.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
+export { logsumexp } from "./sums.ts";
 
 /** A function of two, either of which may be a number. */
 export interface Binary {

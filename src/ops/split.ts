@@ -19,7 +19,12 @@ interface SectionNames {
 }
 
 /** Parts as equal as can be, or cut at the indices; a tensor of either counts as well. */
-export const tensorSplit: Op<[indicesOrSections?: Sections, dim?: number], "indicesOrSections dim", SectionNames, Tensor[]> = composite(
+export const tensorSplit: Op<
+  [indicesOrSections?: Sections, dim?: number],
+  "indicesOrSections dim",
+  SectionNames,
+  Tensor[]
+> = composite(
   {
     name: "tensorSplit",
     params: [
@@ -76,7 +81,12 @@ function cut(self: Tensor, indices: readonly number[], dim: number): Tensor[] {
 }
 
 /** A split along a fixed dim. */
-export type SplitAlong = Op<[indicesOrSections?: number | readonly number[]], "indicesOrSections", SectionNames, Tensor[]>;
+export type SplitAlong = Op<
+  [indicesOrSections?: number | readonly number[]],
+  "indicesOrSections",
+  SectionNames,
+  Tensor[]
+>;
 
 function splitAlong(name: string, least: number, dimOf: (rank: number) => number): SplitAlong {
   return composite<SplitAlong>(

@@ -130,7 +130,7 @@ function total(parts: readonly (Tensor | null)[]): Tensor | null {
 
 /** The standard deviation and the mean of all elements, or along dims. */
 export const stdMean: Spread<[std: Tensor, mean: Tensor]> = custom(
-  { name: "stdMean", params: spreadParams, receiver: 0 },
+  { name: "stdMean", params: spreadParams, receiver: null },
   (self, v) => {
     const a = asked("std_mean", self, v);
     const [out, center] = unrecorded(() => measure("std_mean", stdOf, self, a));
@@ -144,7 +144,7 @@ export const stdMean: Spread<[std: Tensor, mean: Tensor]> = custom(
 
 /** The variance and the mean of all elements, or along dims. */
 export const varMean: Spread<[variance: Tensor, mean: Tensor]> = custom(
-  { name: "varMean", params: spreadParams },
+  { name: "varMean", params: spreadParams, receiver: null },
   (self, v) => {
     const a = asked("var_mean", self, v);
     const [out, center] = unrecorded(() => measure("var_mean", varOf, self, a));
@@ -210,7 +210,7 @@ function medianOf(
       ]);
     }
     const dim = wrapDim(v.dim as number, self.dim());
-    checkElements(name, self, self.dim() === 0 ? [] : [dim], true);
+    checkElements(name, self, self.dim() === 0 ? [] : [dim]);
     const keepdim = v.keepdim as boolean;
     const [values, indices] = unrecorded(() =>
       medianRaw(self.detach(), dim, place).map((t) => (keepdim || t.dim() === 0 ? t : t.squeeze(dim))),

@@ -1,6 +1,6 @@
 /** Distinct elements and slices. */
 import { int64 } from "../core/dtype.ts";
-import { check, NotImplementedError } from "../core/errors.ts";
+import { check, IndexError, NotImplementedError } from "../core/errors.ts";
 import { product, wrapDim } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Op } from "./call.ts";
@@ -75,8 +75,9 @@ function chosen(self: Tensor, groups: Groups, dim = 0): Tensor {
 }
 
 function ofSlices(self: Tensor, rawDim: number, sorted: boolean): { values: Tensor; groups: Groups; n: number } {
+  check(self.dim() > 0, () => `Dimension specified as ${rawDim} but tensor has no dimensions`, IndexError);
   const dim = wrapDim(rawDim, self.dim());
-  const x = self.dim() === 0 ? self.detach().reshape([1]) : self.detach();
+  const x = self.detach();
   const empty = x.shape.filter((size) => size === 0).length;
   const n = x.shape[dim]!;
   check(n !== 0 || empty <= 1, () => "Number of zero sized dimensions is more than one, so unique cannot be applied ");

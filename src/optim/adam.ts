@@ -174,7 +174,10 @@ export class NAdam extends Optimizer {
     state.mu_product.mul_(mu);
     const productNext = state.mu_product.mul(mu).mul(muNext).item();
     accumulate(state, g, [beta1, beta2]);
-    const scale = state.exp_avg_sq.div(1 - beta2 ** step).sqrt().add_(eps);
+    const scale = state.exp_avg_sq
+      .div(1 - beta2 ** step)
+      .sqrt()
+      .add_(eps);
     param.addcdiv_(g, scale, { value: (-lr * (1 - mu)) / (1 - state.mu_product.item()) });
     param.addcdiv_(state.exp_avg, scale, { value: (-lr * muNext) / (1 - productNext) });
   }

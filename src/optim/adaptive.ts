@@ -1,9 +1,10 @@
 /** Optimizers with a step size per element: Adagrad, Adadelta, RMSprop, Rprop; and averaged SGD. */
+
+import { check, ValueError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { read } from "../nn/arguments.ts";
-import { fullLike } from "../ops/create.ts";
+import { fullLike, onesLike } from "../ops/create.ts";
 import type { AdamArguments } from "./adam.ts";
-import { check, ValueError } from "../core/errors.ts";
 import { count, counter, inRange, Optimizer, type ParamGroup, type Params, zeros } from "./optimizer.ts";
 
 /** Options of all of them. */
@@ -72,8 +73,7 @@ export interface AdadeltaOptions extends AdaptiveOptions {
 /** Steps scaled by the ratio of running means of squared steps and squared gradients. */
 export class Adadelta extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<AdadeltaOptions>) {
-    const params =
-      "lr:float=1 rho:float=0.9 eps:float=1e-6 weightDecay:float=0 foreach:bool?=null * capturable:bool=false " + flags;
+    const params = `lr:float=1 rho:float=0.9 eps:float=1e-6 weightDecay:float=0 foreach:bool?=null * capturable:bool=false ${flags}`;
     const v = read("Adadelta", params, args);
     inRange((v.lr as number) >= 0, "learning rate", v.lr);
     inRange((v.rho as number) >= 0 && (v.rho as number) <= 1, "rho value", v.rho);
@@ -128,12 +128,15 @@ export class RMSprop extends Optimizer {
 
   protected override updateParam(param: Tensor, grad: Tensor, group: ParamGroup): void {
     const { alpha, eps, momentum, lr } = group as unknown as Required<RMSpropOptions>;
-    const state = this.stateOf(param, (): RMSpropState => ({
-      step: 0,
-      square_avg: zeros(param),
-      ...(momentum > 0 ? { momentum_buffer: zeros(param) } : {}),
-      ...(group.centered === true ? { grad_avg: zeros(param) } : {}),
-    }));
+    const state = this.stateOf(
+      param,
+      (): RMSpropState => ({
+        step: 0,
+        square_avg: zeros(param),
+        ...(momentum > 0 ? { momentum_buffer: zeros(param) } : {}),
+        ...(group.centered === true ? { grad_avg: zeros(param) } : {}),
+      }),
+    );
     state.step++;
     const g = decayed(param, grad, group);
     state.square_avg.mul_(alpha).addcmul_(g, g, { value: 1 - alpha });
@@ -175,7 +178,7 @@ export class Rprop extends Optimizer {
     state.step++;
     const sign = grad.mul(state.prev).sign();
     const turned = sign.lt(0);
-    const factor = sign.gt(0).mul(plus - 1).add(turned.mul(minus - 1)).add(1).to(param.dtype);
+    const factor = onesLike(sign).maskedFill(sign.gt(0), plus).maskedFill(turned, minus);
     state.step_size.mul_(factor).clamp_(least, most);
     const kept = grad.maskedFill(turned, 0);
     param.addcmul_(kept.sign(), state.step_size, { value: -1 });

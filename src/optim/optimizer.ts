@@ -269,7 +269,9 @@ function rename(group: { readonly [option: string]: unknown }, known: ReadonlySe
 function cast(param: Tensor, value: unknown, key: string | null): unknown {
   if (isTensor(value)) {
     if (key === "step") return value;
-    return param.dtype.isFloatingPoint ? value.to(param.device, param.dtype) : value.to(param.device);
+    return param.dtype.isFloatingPoint
+      ? value.to({ device: param.device, dtype: param.dtype })
+      : value.to({ device: param.device });
   }
   if (Array.isArray(value)) return value.map((item) => cast(param, item, null));
   if (value instanceof Map) return new Map([...value].map(([k, v]) => [k, cast(param, v, String(k))]));

@@ -2,6 +2,7 @@
 
 import type { WasmContext } from "../../src/backends/wasm/context.ts";
 import { relaxedSimd } from "../../src/backends/wasm/features.ts";
+import { Team } from "../../src/backends/wasm/team.ts";
 import { type DTypeName, dtypes, type TypedArray } from "../../src/core/dtype.ts";
 import { createHeap, type Heap } from "../../src/core/heap.ts";
 import type { Operand } from "../../src/ir/kernel.ts";
@@ -9,6 +10,7 @@ import type { Operand } from "../../src/ir/kernel.ts";
 export function wasmContext(heap: Heap = createHeap(), relaxed: boolean = relaxedSimd()): WasmContext {
   return {
     heap,
+    team: new Team(heap),
     relaxed,
     instantiate: (bytes) =>
       new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: heap.memory } }).exports,

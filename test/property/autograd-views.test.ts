@@ -1,7 +1,9 @@
 /** Random programs of views and in-place operations: their gradients agree with central differences. */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import * as torch from "../../src/index.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 /** One random step: which tensors, which operation, and numbers that the operation reads as it likes. */
 interface Step {

@@ -1,8 +1,10 @@
 /** Random chains of views and in-place writes, compared after every step with a plain strided model. */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import * as torch from "../../src/index.ts";
 import { indices, product, rowMajor, Strided } from "./strided-model.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A tensor of the library and what it must be. */
 interface Pair {

@@ -12,6 +12,7 @@ import { reduce } from "./reduce.ts";
 import { scan } from "./scan.ts";
 import { scatter } from "./scatter.ts";
 import { sort } from "./sort.ts";
+import { Team } from "./team.ts";
 import { window } from "./window.ts";
 
 type Generators = { readonly [K in Kernel as K["skeleton"]]: (kernel: K, context: WasmContext) => Run<K> };
@@ -41,14 +42,24 @@ export function wasmCompiler(heap: Heap): Compiler {
 /** What kernels of one heap share. */
 export function createContext(heap: Heap): WasmContext {
   const imports = { env: { memory: heap.memory, ...hostFunctions } };
+  const team = new Team(heap);
   return {
     heap,
+    team,
     get relaxed() {
       return relaxedSimd();
     },
     instantiate(bytes) {
       relaxedSimd(); // sets the engine's flags, before the first module is compiled
-      return new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports;
+      const module = new WebAssembly.Module(bytes);
+      const { exports } = new WebAssembly.Instance(module, imports);
+      if (WebAssembly.Module.imports(module).every(isEverywhere)) team.register(bytes, exports);
+      return exports;
     },
   };
+}
+
+/** Whether a worker has the same import: the memory, and the functions of `Math`. */
+function isEverywhere({ name, kind }: WebAssembly.ModuleImportDescriptor): boolean {
+  return kind !== "function" || hostFunctions[name] === Object.getOwnPropertyDescriptor(Math, name)?.value;
 }

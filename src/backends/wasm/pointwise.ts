@@ -10,7 +10,9 @@ import { Formula, laneInfo } from "./lanes.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, tableWords } from "./odometer.ts";
 import type { ValueType } from "./opcodes.ts";
+import { cutDims, cuttingDim, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
+import type { KernelFunction, Team } from "./team.ts";
 import { isLight } from "./weight.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
@@ -30,35 +32,96 @@ export function pointwise(kernel: PointwiseKernel, context: WasmContext): Pointw
   const grids = new Map<string, Grid>();
   const plans = new Plans<readonly Part[]>();
   const itemsizes = [kernel.output, ...kernel.inputs].map((name) => dtypes[name].itemsize);
-  const dense = (classes: string): Row => once(rows, classes, () => compileRow(kernel, context, classes));
+  const row = (classes: string): Row => once(rows, classes, () => compileRow(kernel, context, classes));
   const grid = (classes: string): Grid => once(grids, classes, () => compileGrid(kernel, context, classes));
   const planOf = (dims: Dims): Plan => {
     const { size: n, last, rest } = popDim(dims);
     const classes = last.map(classOf).join("");
     const steps = last.flatMap((stride, k) => (classes[k] === "s" ? [stride * itemsizes[k]!] : []));
     const rank = rest.shape.length;
-    if (rank === 0) return { row: dense(classes), n, steps };
+    if (rank === 0) return { row: row(classes), n, steps };
     const head = [n, ...itemsizes.map(() => 0), ...steps];
     return { grid: grid(classes), words: tableWords(head, [{ dims: rest, itemsizes }]), rank };
   };
-  const partsOf = (shape: readonly number[], operands: readonly Operand[]): Part[] => {
+  const partsOf = (shape: readonly number[], operands: readonly Operand[], pieces: number): Part[] => {
     const strides = operands.map((operand) => operand.strides);
     const { shape: sizes, strides: ordered } = orderByStride({ shape, strides });
-    return tiles(rowLast(collapse(sizes, ordered))).map(({ dims, offsets }) => ({
+    const whole = tiles(rowLast(collapse(sizes, ordered)));
+    const cut = pieces === 1 ? whole : whole.flatMap((tile) => cutTile(tile, pieces));
+    return cut.map(({ dims, offsets }) => ({
       ...planOf(dims),
       offsets: offsets.map((offset, k) => offset * itemsizes[k]!),
     }));
   };
   const strided = (shape: readonly number[], operands: readonly Operand[]): void => {
     if (shape.includes(0)) return;
-    const parts = plans.find(operands, shape) ?? plans.keep(partsOf(shape, operands), operands, shape);
-    for (const part of parts) {
-      const [out = 0, ...inputs] = operands.map(({ address }, k) => address + part.offsets[k]!);
-      if ("grid" in part) part.grid(placeTable(context.heap, part.words, 1, [out, ...inputs]), part.rank);
-      else part.row(part.n, out, ...inputs, ...part.steps);
+    let total = 1;
+    for (const size of shape) total *= size;
+    const pieces = context.team.pieces(total, WORTH);
+    const key = pieces === 1 ? SERIAL : [pieces];
+    const parts = plans.find(operands, shape, key) ?? plans.keep(partsOf(shape, operands, pieces), operands, shape, key);
+    if (pieces > 1) runTables(context, parts.map((part) => callOf(part, operands)));
+    else for (const part of parts) runPart(context, part, operands);
+  };
+  return { dense: (classes) => withThreads(row(classes), classes, itemsizes, context.team), strided };
+}
+
+const SERIAL: readonly number[] = [];
+
+/** A dense row that calls on other threads when it is long. */
+function withThreads(row: Row, classes: string, itemsizes: readonly number[], team: Team): Row {
+  const steps = itemsizes.map((bytes, k) => (classes[k] === "c" ? bytes : 0));
+  const long = (n: number, addresses: readonly number[]): void => {
+    const pieces = team.pieces(n, WORTH);
+    if (pieces === 1) row(n, addresses[0]!, ...addresses.slice(1));
+    else {
+      team.run(
+        ranges(n, pieces, ROW_STEP).map(([from, to]) => ({
+          func: row as KernelFunction,
+          args: [to - from, ...steps.map((bytes, k) => addresses[k]! + from * bytes)],
+        })),
+      );
     }
   };
-  return { dense, strided };
+  // Spread arguments cost more than a short row.
+  switch (classes.length) {
+    case 2:
+      return (n, out, a) => (n < WORTH ? row(n, out, a) : long(n, [out, a!]));
+    case 3:
+      return (n, out, a, b) => (n < WORTH ? row(n, out, a, b) : long(n, [out, a!, b!]));
+    case 4:
+      return (n, out, a, b, c) => (n < WORTH ? row(n, out, a, b, c) : long(n, [out, a!, b!, c!]));
+    default:
+      return (n, out, ...rest) => (n < WORTH ? row(n, out, ...rest) : long(n, [out, ...(rest as number[])]));
+  }
+}
+
+/** Elements between cuts of a row: whole cache lines of every dtype. */
+const ROW_STEP = 256;
+
+function runPart({ heap }: WasmContext, part: Part, operands: readonly Operand[]): void {
+  const [out = 0, ...inputs] = operands.map(({ address }, k) => address + part.offsets[k]!);
+  if ("grid" in part) part.grid(placeTable(heap, part.words, 1, [out, ...inputs]), part.rank);
+  else part.row(part.n, out, ...inputs, ...part.steps);
+}
+
+function callOf(part: Part, operands: readonly Operand[]): TableCall {
+  const addresses = operands.map(({ address }, k) => address + part.offsets[k]!);
+  if ("row" in part) return { func: part.row as KernelFunction, words: null, rest: [part.n, ...addresses, ...part.steps] };
+  const words = [...part.words];
+  for (let k = 0; k < addresses.length; k++) words[1 + k] = addresses[k]!;
+  return { func: part.grid, words, rest: [part.rank] };
+}
+
+/** Cuts a tile along its outermost long dim. */
+function cutTile(tile: Tile, pieces: number): Tile[] {
+  const dim = cuttingDim(tile.dims.shape, pieces);
+  if (dim < 0) return [tile];
+  const inRow = dim === tile.dims.shape.length - 1;
+  return cutDims(tile.dims, dim, pieces, inRow ? ROW_STEP : 1).map(({ dims, offsets }) => ({
+    dims,
+    offsets: offsets.map((offset, k) => tile.offsets[k]! + offset),
+  }));
 }
 
 function once<T>(made: Map<string, T>, key: string, make: () => T): T {

@@ -4,12 +4,11 @@ import { check } from "../../core/errors.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import { tensor } from "../../ops/create.ts";
 import { stack } from "../../ops/join.ts";
+import { type Arguments, read } from "../arguments.ts";
 
-/** Options of `clipGradNorm_`. */
-export interface ClipOptions {
-  normType?: number;
-  /** Throw where the norm is not finite; default false. */
-  errorIfNonfinite?: boolean;
+/** Accepted; the values are the same. */
+interface Foreach {
+  foreach?: boolean | null;
 }
 
 function gradsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
@@ -52,24 +51,35 @@ export function getTotalNorm(tensors: Iterable<Tensor>, normType = 2, errorIfNon
 /** Scales all gradients down so that together their norm is at most `maxNorm`; returns the norm that they had. */
 export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
-  maxNorm: number,
-  normType: number | ClipOptions = 2,
-  errorIfNonfinite = false,
+  ...args: Arguments<
+    [maxNorm: number, normType?: number, errorIfNonfinite?: boolean],
+    "maxNorm normType errorIfNonfinite",
+    Foreach
+  >
 ): Tensor {
-  const named: ClipOptions = typeof normType === "object" ? normType : { normType, errorIfNonfinite };
+  const params = "maxNorm:float normType:float=2 errorIfNonfinite:bool=false foreach:bool?=null";
+  const v = read("clipGradNorm_", params, args);
   const grads = gradsOf(parameters);
-  const total = getTotalNorm(grads, named.normType ?? 2, named.errorIfNonfinite ?? false);
+  const total = getTotalNorm(grads, v.normType as number, v.errorIfNonfinite as boolean);
   noGrad(() => {
     // Multiplying by a factor of 1 costs less than asking for the value.
-    const factor = total.add(1e-6).reciprocal().mul(maxNorm).clamp({ max: 1 });
+    const factor = total
+      .add(1e-6)
+      .reciprocal()
+      .mul(v.maxNorm as number)
+      .clamp({ max: 1 });
     for (const grad of grads) grad.detach().mul_(factor);
   });
   return total;
 }
 
 /** Holds every element of all gradients within `-clipValue` and `clipValue`. */
-export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+export function clipGradValue_(
+  parameters: Tensor | Iterable<Tensor>,
+  ...args: Arguments<[clipValue: number], "clipValue", Foreach>
+): void {
+  const bound = read("clipGradValue_", "clipValue:float foreach:bool?=null", args).clipValue as number;
   noGrad(() => {
-    for (const grad of gradsOf(parameters)) grad.clamp_(-clipValue, clipValue);
+    for (const grad of gradsOf(parameters)) grad.clamp_(-bound, bound);
   });
 }

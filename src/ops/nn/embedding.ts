@@ -1,7 +1,7 @@
 /** Embedding and one-hot: rows of a table by index, singly, and one-hot codes. */
 import { checkInplace } from "../../autograd/inplace.ts";
 import { dtypes, int64 } from "../../core/dtype.ts";
-import { AssertionError, check, IndexError, RuntimeError } from "../../core/errors.ts";
+import { AssertionError, check, type ErrorClass, IndexError, RuntimeError } from "../../core/errors.ts";
 import { product } from "../../core/layout.ts";
 import { bump, legacyTypeName, type Tensor } from "../../core/tensor.ts";
 import type { Op } from "../call.ts";
@@ -22,7 +22,7 @@ export function needIndices(op: string, indices: Tensor): void {
 }
 
 /** Throws where an index names no row. */
-export function checkRows(flat: Tensor, rows: number, message: (index: number) => string, kind = IndexError): void {
+export function checkRows(flat: Tensor, rows: number, message: (index: number) => string, kind: ErrorClass = IndexError): void {
   if (isMeta(flat) || flat.numel() === 0) return;
   const [low, high] = [Number(flat.amin().item()), Number(flat.amax().item())];
   const bad = low < 0 ? low : high >= rows ? high : null;

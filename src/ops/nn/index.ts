@@ -20,6 +20,8 @@ export * from "./linear.ts";
 export * from "./loss.ts";
 export * from "./loss-binary.ts";
 export { crossEntropy, nllLoss } from "./loss-class.ts";
+export { ctcLoss } from "./loss-ctc.ts";
+export * from "./loss-margin.ts";
 export * from "./normalize.ts";
 export { pad } from "./pad.ts";
 export {

@@ -56,8 +56,10 @@ function refuseBools(self: Operand, other: Operand): void {
   const both = isBool(self) && isBool(other);
   throw new RuntimeError(
     both
-      ? "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
-      : "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+      ? "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` " +
+          "operator instead."
+      : "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use " +
+          "the `~` or `logical_not()` operator instead.",
   );
 }
 

@@ -33,7 +33,7 @@ const passes =
   (g, [x, ...limits]) =>
     ir.select(within(x!, limits), g, 0);
 
-/** The kernels of one limit, for numbers and tensors: the gradient goes to `self` where it `holds`, else to the limit. */
+/** The kernels of one limit, a number or a tensor: the gradient goes to `self` where it holds, else to the limit. */
 function oneLimit(name: string, nodes: readonly [number, number], apply: Limit, holds: Limit, fails: Limit) {
   const node = name.charAt(0).toUpperCase() + name.slice(1);
   const [scalar, tensor] = nodes.map((n) =>

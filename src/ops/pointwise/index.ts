@@ -5,6 +5,7 @@ export * from "./bitwise.ts";
 export * from "./clamp.ts";
 export * from "./compare.ts";
 export * from "./complex.ts";
+export * from "./frexp.ts";
 export * from "./power.ts";
 export * from "./rounding.ts";
 export * from "./select.ts";

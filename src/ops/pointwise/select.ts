@@ -17,6 +17,8 @@ export interface Where {
   (condition: Tensor): Tensor[];
   /** Elements of `input` where the condition holds, else of `other`. */
   (condition: Tensor, input: Operand, other: Operand): Tensor;
+  /** The method's arguments; no call fits this form. */
+  (receiver: never, condition: Tensor, other: Operand): Tensor;
   readonly op: OpInfo;
 }
 
@@ -30,7 +32,8 @@ export const where: Where = custom(
     check(
       condition.dtype === bool || condition.dtype === uint8,
       () =>
-        `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype.scalarName}`,
+        "where expected condition to be a boolean tensor, but got a tensor with dtype " +
+        `${condition.dtype.scalarName}`,
     );
     if (condition.dtype === uint8) {
       warn(

@@ -1,5 +1,5 @@
 /** Special functions that PyTorch has as methods: error functions, the gamma family, Bessel's I0, the logit. */
-import { check } from "../../core/errors.ts";
+import { check, typeName } from "../../core/errors.ts";
 import type { Operand } from "../../core/scalar.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
@@ -25,6 +25,8 @@ export const i0: Unary = unary({ name: "i0", node: "I0", dtype: "float", value: 
 /** `polygamma(n, x)`; as a method `x.polygamma(n)`. */
 export interface Polygamma {
   (n: number, input: Tensor): Tensor;
+  /** The method's arguments; no call fits this form. */
+  (receiver: never, n: number): Tensor;
   readonly op: OpInfo;
   readonly inplace: true;
 }
@@ -79,7 +81,7 @@ const zeroth = kernel("polygamma", 1, (x) => ir.call("digamma", x!), {
 
 function polygammaOf(n: unknown, x: Tensor): { kernel: Kernel; operands: Operand[] } {
   if (typeof n !== "number" || !Number.isInteger(n)) {
-    throw new TypeError(`polygamma(): argument 'n' (position 1) must be int, not ${typeof n}`);
+    throw new TypeError(`polygamma(): argument 'n' (position 1) must be int, not ${typeName(n)}`);
   }
   check(n >= 0, () => "polygamma(n, x) does not support negative n.");
   if (n > 1) return { kernel: derivative, operands: [n, x] };

@@ -21,13 +21,13 @@ function run(unit: Unit, self: Tensor, numbers: readonly Scalar[], inplace: bool
   return unit.fresh.apply([self, ...numbers]);
 }
 
-/** The kernel whose gradient PyTorch refuses: from the result of a negative slope the input's sign cannot be told. */
+/** The kernel whose gradient PyTorch refuses: the result of a negative slope does not tell the input's sign. */
 const refused = (name: string, arity: number, value: (...inputs: ir.Expr[]) => ir.Value, message: string): Kernel =>
   kernel(name, arity, value, { missing: [message] });
 
 const negativeSlope = (what: string): string =>
-  `In-place ${what} backward calculation is triggered with a negative slope which is not supported. This is caused by ` +
-  "calling in-place forward function with a negative slope, please call out-of-place version instead.";
+  `In-place ${what} backward calculation is triggered with a negative slope which is not supported. This is caused ` +
+  "by calling in-place forward function with a negative slope, please call out-of-place version instead.";
 
 // ---------------------------------------------------------------- piecewise linear
 

@@ -1,0 +1,67 @@
+/** How a kernel's work is cut into calls for several threads. Where it is cut never changes a result. */
+import type { Dims } from "../../ir/collapse.ts";
+import type { WasmContext } from "./context.ts";
+import type { KernelFunction } from "./team.ts";
+
+/** Fewer elements than this are one thread's work. */
+export const WORTH: number = 2 ** 18;
+
+/** From and to. */
+export type Range = readonly [from: number, to: number];
+
+/** Cuts [0, size) into at most `pieces` ranges of about equal length, at multiples of `step`. */
+export function ranges(size: number, pieces: number, step = 1): Range[] {
+  const length = Math.ceil(size / pieces / step) * step;
+  const list: Range[] = [];
+  for (let from = 0; from < size; from += length) list.push([from, Math.min(size, from + length)]);
+  return list;
+}
+
+/** The dim to cut: the outermost of at least `pieces`, else the largest; -1 if there is none of more than 1. */
+export function cuttingDim(shape: readonly number[], pieces: number): number {
+  const enough = shape.findIndex((size) => size >= pieces);
+  if (enough >= 0) return enough;
+  const largest = Math.max(1, ...shape);
+  return largest === 1 ? -1 : shape.indexOf(largest);
+}
+
+/** Part of the positions, and how far its first one lies from the whole's, per operand in elements. */
+export interface Cut {
+  readonly dims: Dims;
+  readonly offsets: readonly number[];
+}
+
+/** Cuts a dim of `dims`. */
+export function cutDims({ shape, strides }: Dims, dim: number, pieces: number, step = 1): Cut[] {
+  return ranges(shape[dim]!, pieces, step).map(([from, to]) => ({
+    dims: { shape: shape.map((size, i) => (i === dim ? to - from : size)), strides },
+    offsets: strides.map((list) => list[dim]! * from),
+  }));
+}
+
+/** A call whose first argument is the address of a table of its own, or that has no table. */
+export interface TableCall {
+  readonly func: KernelFunction;
+  readonly words: readonly number[] | null;
+  readonly rest: readonly number[];
+}
+
+/** Runs calls on all threads; each one's table lies in a reservation that lasts as long. */
+export function runTables({ heap, team }: WasmContext, calls: readonly TableCall[]): void {
+  const total = calls.reduce((sum, { words }) => sum + (words?.length ?? 0), 0);
+  const tables = total === 0 ? 0 : heap.alloc(4 * total + 64 * calls.length);
+  try {
+    let next = tables;
+    const placed = calls.map(({ func, words, rest }) => {
+      if (words === null) return { func, args: rest };
+      const address = next;
+      const { i32 } = heap;
+      for (let k = 0; k < words.length; k++) i32[address / 4 + k] = words[k]!;
+      next += (words.length * 4 + 63) & -64; // threads count in their tables: no line is of two
+      return { func, args: [address, ...rest] };
+    });
+    team.run(placed);
+  } finally {
+    if (tables !== 0) heap.free(tables);
+  }
+}
