@@ -6,10 +6,12 @@ import { createHeap } from "./core/heap.ts";
 import { setPlatform } from "./core/memory.ts";
 import { Tensor } from "./core/tensor.ts";
 import { setCompiler } from "./ir/runtime.ts";
+import { isParameter, Parameter } from "./nn/parameter.ts";
 import type { Callable } from "./ops/define.ts";
 import * as ops from "./ops/index.ts";
 import { installMembers } from "./ops/members.ts";
 import { installGenerator } from "./ops/rng.ts";
+import { setParameters } from "./serialize/tensors.ts";
 
 function method(op: Callable): (this: Tensor, ...args: unknown[]) => unknown {
   if (op.op.receiver === 0) {
@@ -33,6 +35,7 @@ export function install(): void {
   installAutograd();
   installMembers();
   installGenerator();
+  setParameters({ is: isParameter, make: (data, requiresGrad) => new Parameter(data, requiresGrad) });
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {
     if (typeof op !== "function" || op.op === undefined || op.op.receiver === null) continue;
     define(name, method(op));

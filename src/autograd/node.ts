@@ -138,8 +138,8 @@ const edgeNr = (t: Tensor): number => (t.impl.meta?.gradFn ? t.impl.meta.outputN
 export class SavedTensor {
   #tensor: Tensor | null;
   readonly #version: number;
-  /** Which output of which node it was, for the message. */
-  readonly #origin: string;
+  /** The node that an output was saved by; null for an input, whose node is looked up when it matters. */
+  readonly #producer: string | null;
 
   constructor(tensor: Tensor, producer: string | null = null) {
     if (tensor.impl.inference && !mode.inference) {
@@ -150,9 +150,7 @@ export class SavedTensor {
     this.#tensor = tensor;
     tensor.impl.storage.held++;
     this.#version = tensor._version;
-    const meta = tensor.impl.meta;
-    const fn = producer ?? meta?.gradFn?.name;
-    this.#origin = fn === undefined ? "" : `, which is output ${meta?.outputNr ?? 0} of ${fn},`;
+    this.#producer = producer;
   }
 
   /** The tensor; throws PyTorch's errors where it was freed or written to since. */
@@ -171,9 +169,12 @@ export class SavedTensor {
   }
 
   #staleMessage(t: Tensor): string {
+    const meta = t.impl.meta;
+    const fn = this.#producer ?? meta?.gradFn?.name;
+    const origin = fn === undefined ? "" : `, which is output ${meta?.outputNr ?? 0} of ${fn},`;
     return (
       "one of the variables needed for gradient computation has been modified by an inplace operation: " +
-      `[${legacyTypeName(t)} ${list(t.impl.layout.shape)}]${this.#origin} is at version ${t._version}; expected version ` +
+      `[${legacyTypeName(t)} ${list(t.impl.layout.shape)}]${origin} is at version ${t._version}; expected version ` +
       `${this.#version} instead. Hint: enable anomaly detection to find the operation that failed to compute its ` +
       `gradient, with torch.autograd.set_detect_anomaly(True).`
     );

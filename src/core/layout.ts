@@ -244,7 +244,6 @@ export class Layout {
 
   /** The same elements as `shape` without moving any, or null where strides do not allow it. */
   view(shape: readonly number[]): Layout | null {
-    if (this.contiguous) return new Layout(shape, contiguousStrides(shape), this.offset);
     const strides = viewStrides(this.shape, this.strides, shape);
     return strides && new Layout(shape, strides, this.offset);
   }
@@ -302,7 +301,8 @@ function viewStrides(
   shape: readonly number[],
 ): number[] | null {
   const strides = new Array<number>(shape.length).fill(1);
-  if (product(oldShape) === 0) return contiguousStrides(shape);
+  if (product(oldShape) === 0) return equalShapes(oldShape, shape) ? [...oldStrides] : contiguousStrides(shape);
+  if (oldShape.length === 0) return strides;
   let at = shape.length - 1;
   let runNumel = 1;
   let runStride = oldStrides.at(-1) ?? 1;

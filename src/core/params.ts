@@ -154,7 +154,10 @@ export function parse(op: string, sig: Signature, args: readonly unknown[]): Val
   }
   const variadic = sig.params[sig.positional - 1]?.variadic;
   if (count > sig.positional && !variadic) {
-    throw new TypeError(`${op}() takes ${sig.positional} positional argument${sig.positional === 1 ? "" : "s"} but ${count} ${count === 1 ? "was" : "were"} given`);
+    throw new ArgumentError(
+      `${op}() takes ${sig.positional} positional argument${sig.positional === 1 ? "" : "s"} but ${count} ${count === 1 ? "was" : "were"} given`,
+      -1,
+    );
   }
   return values;
 }
@@ -177,24 +180,25 @@ function argument(
   } else if (i < sig.positional && i < count) value = args[i];
   const named = options?.[p.name];
   if (named !== undefined) {
-    if (value !== undefined) throw new TypeError(`${op}() got multiple values for argument '${p.name}'`);
+    if (value !== undefined) throw new ArgumentError(`${op}() got multiple values for argument '${p.name}'`, i);
     value = named;
   }
   if (value === undefined) {
-    if (p.fallback === null) throw new TypeError(`${op}() missing required argument '${p.name}' (pos ${i + 1})`);
+    if (p.fallback === null) throw new ArgumentError(`${op}() missing required argument '${p.name}' (pos ${i + 1})`, i);
     return p.fallback.value;
   }
-  return coerce(op, p, value);
+  return coerce(op, p, value, i);
 }
 
-function coerce(op: string, p: Param, value: unknown): unknown {
+function coerce(op: string, p: Param, value: unknown, i: number): unknown {
   if (value === null) {
     if (p.nullable) return null;
   } else {
     const result = kinds[p.kind](value);
     if (result !== undefined) return result;
   }
-  throw new TypeError(`${op}(): argument '${p.name}' must be ${kindNames[p.kind]}, not ${describe(value)}`);
+  const given = p.kind === "dtype" && typeof value === "string" ? `'${value}'` : describe(value);
+  throw new ArgumentError(`${op}(): argument '${p.name}' must be ${kindNames[p.kind]}, not ${given}`, i);
 }
 
 function describe(value: unknown): string {
@@ -207,7 +211,7 @@ function refuseUnknown(op: string, sig: Signature, options: Record<string, unkno
     if (sig.params.some((p) => p.name === key)) continue;
     const near = sig.params.find((p) => distance(p.name, key) <= 2);
     const hint = near === undefined ? "" : `; did you mean "${near.name}"?`;
-    throw new TypeError(`${op}() got an unexpected keyword argument '${key}'${hint}`);
+    throw new ArgumentError(`${op}() got an unexpected keyword argument '${key}'${hint}`, near === undefined ? -1 : 0);
   }
 }
 
@@ -224,21 +228,32 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** The first of several signatures that fits, with its values; the error of the best one where none does. */
+/** A call that does not fit a signature, and how many parameters did fit. */
+class ArgumentError extends TypeError {
+  readonly fitted: number;
+
+  constructor(message: string, fitted: number) {
+    super(message);
+    this.name = "TypeError";
+    this.fitted = fitted;
+  }
+}
+
+/** The first of several signatures that fits, with its values; the error of the one that fitted longest else. */
 export function parseAny(
   op: string,
   sigs: readonly Signature[],
   args: readonly unknown[],
 ): { which: number; values: Values } {
   if (sigs.length === 1) return { which: 0, values: parse(op, sigs[0]!, args) };
-  let first: unknown;
+  let best: ArgumentError | undefined;
   for (let which = 0; which < sigs.length; which++) {
     try {
       return { which, values: parse(op, sigs[which]!, args) };
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      first ??= error;
+      if (!(error instanceof ArgumentError)) throw error;
+      if (best === undefined || error.fitted >= best.fitted) best = error;
     }
   }
-  throw first;
+  throw best;
 }

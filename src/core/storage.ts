@@ -4,6 +4,7 @@ import { type DType, dtypes, type TypedArray } from "./dtype.ts";
 import { check } from "./errors.ts";
 import { giveBack, heap, type Place, place } from "./memory.ts";
 import { track } from "./scope.ts";
+import { printsAs } from "./symbols.ts";
 
 let nextPointer = 2 ** 12;
 
@@ -122,6 +123,12 @@ export class Storage {
     if (old !== nowhere) giveBack(old, this.nbytes);
   }
 
+  /** The bytes as numbers, and what it is. */
+  toString(): string {
+    const head = this.device.type === "cpu" ? [...this.bytes()].map((b) => ` ${b}\n`).join("") : "";
+    return `${head}[torch.storage.UntypedStorage(device=${this.device}) of size ${this.nbytes}]`;
+  }
+
   /** Frees the bytes at once; only for storages that were never escaped and that no tensor will read again. */
   free(): void {
     if (this.#place === nowhere || this.#place === freed) return;
@@ -130,3 +137,5 @@ export class Storage {
     giveBack(old, this.nbytes);
   }
 }
+
+printsAs(Storage);

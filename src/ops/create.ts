@@ -476,8 +476,8 @@ export function fromNumpy(source: TypedArray | Uint8ClampedArray | NDArray): Ten
   check(
     layout.strides.every((s) => s >= 0),
     () =>
-      "At least one stride in the given array is negative, and tensors with negative strides are not currently " +
-      "supported. (You can probably work around this by making a copy of your array.)",
+      "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently " +
+      "supported. (You can probably work around this by making a copy of your array  with array.copy().) ",
     ValueError,
   );
   check(offset >= 0 && layout.end <= data.length, () => "fromNumpy(): shape, stride and offset reach beyond the data");

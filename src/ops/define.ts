@@ -155,12 +155,12 @@ export function binary(d: BinaryDeclaration): Binary {
       gradOther === undefined ? null : (g, [a, b], out) => asExpr(gradOther(g, { a: a!, b: b!, out })),
     ],
   });
-  const operands = (args: unknown[]): [Operand, Operand] => {
+  const operands = (args: unknown[], name = d.name): [Operand, Operand] => {
     const [self, other] = args;
     if (args.length === 2 && (isTensor(other) || isScalar(other))) {
       if (isTensor(self) || (isScalar(self) && isTensor(other))) return [self, other];
     }
-    const { values } = parseAny(d.name, [signatureOf(otherSignature)], args.slice(1));
+    const { values } = parseAny(name, [signatureOf(otherSignature)], args.slice(1));
     if (!isTensor(self) && !(isScalar(self) && isTensor(values.other))) needTensor(d.name, self);
     return [self as Operand, values.other as Operand];
   };
@@ -172,7 +172,7 @@ export function binary(d: BinaryDeclaration): Binary {
     return out;
   };
   const write = (...args: unknown[]): Tensor => {
-    const pair = operands(args);
+    const pair = operands(args, `${d.name}_`);
     d.check?.(pair[0], pair[1]);
     return kernel.applyInplace(needTensor(d.name, pair[0]), pair);
   };
@@ -197,9 +197,9 @@ export interface ElementwiseDeclaration extends Common {
 /* @__NO_SIDE_EFFECTS__ */
 export function elementwise<T>(d: ElementwiseDeclaration): T {
   const op = info("pointwise", { inplace: true, ...d });
-  const select = (args: unknown[]) => {
+  const select = (args: unknown[], name = d.name) => {
     const self = args[0] as Tensor;
-    const { values, which } = parseAny(d.name, op.params.map(signatureOf), args.slice(1));
+    const { values, which } = parseAny(name, op.params.map(signatureOf), args.slice(1));
     return { self, ...d.kernel(self, values, which) };
   };
   const call = (...args: unknown[]): Tensor => {
@@ -216,7 +216,7 @@ export function elementwise<T>(d: ElementwiseDeclaration): T {
     return bounded(() => kernel.apply(operands));
   };
   const write = (...args: unknown[]): Tensor => {
-    const { self, kernel, operands } = select([needTensor(d.name, args[0]), ...args.slice(1)]);
+    const { self, kernel, operands } = select([needTensor(d.name, args[0]), ...args.slice(1)], `${d.name}_`);
     return kernel.applyInplace(self, operands);
   };
   return publish(call, op, write);

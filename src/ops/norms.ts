@@ -13,7 +13,7 @@ import { normGrad, vectorNorm, vectorNormRaw } from "./vector-norm.ts";
 
 type Order = number | "fro" | "nuc";
 
-/** The norm of all elements, or along dims: a vector norm for a number or 'fro', the nuclear norm of a matrix for 'nuc'. */
+/** The norm of all elements, or along dims: of a vector for a number or 'fro', the nuclear one of a matrix for 'nuc'. */
 export const norm: Op<
   [p?: Order | null, dim?: Dims | null, keepdim?: boolean, dtype?: DTypeLike | null],
   "p dim keepdim dtype"

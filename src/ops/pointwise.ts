@@ -82,7 +82,7 @@ export class Pointwise {
     const compute = this.computeDType(inputs);
     const out = this.#fresh(inputs, this.rule === "bool" ? bool : compute);
     this.#run(inputs, out, compute);
-    if (!mode.grad || !anyRequires(inputs)) return out;
+    if (!mode.grad || !out.impl.dtype.isFloatingPoint || !anyRequires(inputs)) return out;
     return this.#record(inputs, out);
   }
 

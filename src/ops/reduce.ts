@@ -167,7 +167,7 @@ function outDType(d: ReduceDeclaration, input: DType, given: DType | null): DTyp
   return d.dtype === "same" || input === uint8 ? input : bool;
 }
 
-/** Throws where a slice has no elements and the reduction no identity; `given` are the dims as the caller wrote them. */
+/** Throws where a slice is empty and the reduction has no identity; `given` are the dims as the caller wrote them. */
 export function checkElements(
   name: string,
   self: Tensor,

@@ -109,7 +109,10 @@ const gradAbove2 = pointwise("norm", 4, (g, x, norm, p) =>
 const extreme = pointwise("norm", 2, (x, norm) => ir.or(ir.eq(ir.abs(x!), norm!), ir.ne(x!, x!)), { dtype: "bool" });
 const gradExtreme = pointwise("norm", 4, (g, x, mask, count) => ir.mul(sgn(x!), ir.mul(ir.div(g!, count!), mask!)));
 
-/** The gradient of a norm, 0 where the norm is, and none at all for the count of nonzeros; `g` and `norm` keep the reduced dims. */
+/**
+ * The gradient of a norm, 0 where the norm is, and none at all for the count of nonzeros; `g` and `norm` keep the
+ * reduced dims.
+ */
 export function normGrad(g: Tensor, x: Tensor, p: number, norm: Tensor, dims: readonly number[]): Tensor | null {
   if (p === 0) return null;
   if (p === 1) return grad1.apply([g, x]);

@@ -7,7 +7,9 @@ import type { WasmContext } from "./context.ts";
 import { laneInfo } from "./lanes.ts";
 import { exported, ModuleBuilder } from "./module.ts";
 import { tableWords } from "./odometer.ts";
+import { cutDims, cuttingDim, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
+import { inBlocks, reduceInBlocks } from "./reduce-blocks.ts";
 import { columnFunction } from "./reduce-columns.ts";
 import { rowFunction } from "./reduce-rows.ts";
 import { isArg } from "./reduce-state.ts";
@@ -20,6 +22,13 @@ interface Way {
   readonly head: readonly number[];
   readonly inner: Dims;
   readonly outer: Dims;
+  /** Results that are made side by side, and the bytes between two of them, output first. */
+  readonly columns: { readonly count: number; readonly steps: readonly number[] } | null;
+}
+
+/** A way for part of the results, whose addresses begin `offsets` bytes after the operands', output first. */
+interface Part extends Way {
+  readonly offsets: readonly number[];
 }
 
 interface Plan {
@@ -29,35 +38,122 @@ interface Plan {
   readonly at: number;
   readonly innerRank: number;
   readonly outerRank: number;
+  readonly offsets: readonly number[];
 }
 
 /** Compiles a reduction; one module per way of walking the operands, at its first use. */
 export function reduce(kernel: ReduceKernel, context: WasmContext): ReduceRun {
+  const direct = reduceDirectly(kernel, context);
+  if (isArg(kernel.combine)) return direct.run;
+  let blocks: ReduceRun | null = null;
+  return (outer, inner, out, inputs) => {
+    if (!inBlocks(outer, inner)) {
+      direct.run(outer, inner, out, inputs);
+      return;
+    }
+    blocks ??= reduceInBlocks(kernel, context, reduceDirectly);
+    blocks(outer, inner, out, inputs);
+  };
+}
+
+/** A reduction whose results are each made in one go, on several threads where there are many. */
+function reduceDirectly(kernel: ReduceKernel, context: WasmContext): DirectReduce {
   const runs = new Map<string, Run>();
-  const plans = new Plans<Plan>();
+  const plans = new Plans<readonly Plan[]>();
   const sizes = kernel.inputs.map((name) => dtypes[name].itemsize);
   const outSize = dtypes[kernel.output].itemsize;
-  const planOf = (outer: readonly number[], inner: readonly number[], operands: readonly Operand[]): Plan => {
-    const dims = arrange(kernel, outer, inner, operands);
-    const way = columnWay(kernel, dims, sizes, outSize) ?? rowWay(dims, sizes);
+  const planOf = (way: Part, count: number): Plan => {
     const run = runs.get(way.key) ?? compile(kernel, context, way.key);
     runs.set(way.key, run);
-    const head = [...way.head, dims.count, ...operands.map(() => 0)];
+    const head = [...way.head, count, 0, ...sizes.map(() => 0)];
     const words = tableWords(head, [
       { dims: way.inner, itemsizes: sizes },
       { dims: way.outer, itemsizes: [outSize, ...sizes] },
     ]);
     const [innerRank, outerRank] = [way.inner.shape.length, way.outer.shape.length];
-    return { run, words, at: way.head.length + 1, innerRank, outerRank };
+    return { run, words, at: way.head.length + 1, innerRank, outerRank, offsets: way.offsets };
   };
-  return (outer, inner, out, inputs) => {
+  const plansOf = (
+    outer: readonly number[],
+    inner: readonly number[],
+    operands: readonly Operand[],
+    { pieces, count }: { readonly pieces: number; readonly count: number | null },
+  ): Plan[] => {
+    const dims = arrange(kernel, outer, inner, operands);
+    const way = columnWay(kernel, dims, sizes, outSize) ?? rowWay(dims, sizes);
+    return cutWay(way, [outSize, ...sizes], pieces).map((part) => planOf(part, count ?? dims.count));
+  };
+  const run = (
+    outer: readonly number[],
+    inner: readonly number[],
+    out: Operand,
+    inputs: readonly Operand[],
+    count: number | null = null,
+  ): void => {
     if (outer.includes(0)) return;
     const operands = [out, ...inputs];
-    const plan =
-      plans.find(operands, outer, inner) ?? plans.keep(planOf(outer, inner, operands), operands, outer, inner);
-    const addresses = operands.map(({ address }) => address);
-    plan.run(placeTable(context.heap, plan.words, plan.at, addresses), plan.innerRank, plan.outerRank);
+    const pieces = context.team.pieces(numelOf(outer) * numelOf(inner), WORTH);
+    const key = [...inner, pieces, count ?? -1];
+    const parts =
+      plans.find(operands, outer, key) ??
+      plans.keep(plansOf(outer, inner, operands, { pieces, count }), operands, outer, key);
+    if (parts.length === 1) runPlan(context, parts[0]!, operands);
+    else runTables(context, parts.map((plan) => callOf(plan, operands)));
   };
+  return { run };
+}
+
+/** `count`: of how many elements `post` is to know, if not those of `inner`. */
+export interface DirectReduce {
+  run(
+    outer: readonly number[],
+    inner: readonly number[],
+    out: Operand,
+    inputs: readonly Operand[],
+    count?: number | null,
+  ): void;
+}
+
+function numelOf(shape: readonly number[]): number {
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
+}
+
+function runPlan({ heap }: WasmContext, plan: Plan, operands: readonly Operand[]): void {
+  const addresses = operands.map(({ address }, k) => address + plan.offsets[k]!);
+  plan.run(placeTable(heap, plan.words, plan.at, addresses), plan.innerRank, plan.outerRank);
+}
+
+function callOf(plan: Plan, operands: readonly Operand[]): TableCall {
+  const words = [...plan.words];
+  for (let k = 0; k < operands.length; k++) words[plan.at + k] = operands[k]!.address + plan.offsets[k]!;
+  return { func: plan.run, words, rest: [plan.innerRank, plan.outerRank] };
+}
+
+/** Columns between cuts: whole groups of vectors. */
+const COLUMN_STEP = 32;
+
+/** Cuts the results along an outer dim, or columns that lie side by side if there are more of them. */
+function cutWay(way: Way, itemsizes: readonly number[], pieces: number): Part[] {
+  const whole = { ...way, offsets: itemsizes.map(() => 0) };
+  if (pieces === 1) return [whole];
+  const dim = cuttingDim(way.outer.shape, pieces);
+  const size = dim < 0 ? 1 : way.outer.shape[dim]!;
+  const { columns } = way;
+  if (columns !== null && size < pieces && columns.count >= COLUMN_STEP * size) {
+    return ranges(columns.count, pieces, COLUMN_STEP).map(([from, to]) => ({
+      ...way,
+      head: [to - from, ...way.head.slice(1)],
+      offsets: columns.steps.map((bytes) => from * bytes),
+    }));
+  }
+  if (dim < 0) return [whole];
+  return cutDims(way.outer, dim, pieces).map(({ dims, offsets }) => ({
+    ...way,
+    outer: dims,
+    offsets: offsets.map((offset, k) => offset * itemsizes[k]!),
+  }));
 }
 
 interface Arranged {
@@ -100,7 +196,11 @@ function columnWay({ lane }: ReduceKernel, dims: Arranged, sizes: readonly numbe
   const classes = [outStride === 1 ? "c" : "s", ...strides.map(classOf)].join("");
   const steps = row.last.map((stride, k) => stride * sizes[k]!);
   const head = [column.size, outStride * outSize, row.size, ...steps];
-  return { key: `columns ${classes}`, head, inner: row.rest, outer: column.rest };
+  const columns = {
+    count: column.size,
+    steps: column.last.map((stride, k) => stride * (k === 0 ? outSize : sizes[k - 1]!)),
+  };
+  return { key: `columns ${classes}`, head, inner: row.rest, outer: column.rest, columns };
 }
 
 function rowWay(dims: Arranged, sizes: readonly number[]): Way {
@@ -111,6 +211,7 @@ function rowWay(dims: Arranged, sizes: readonly number[]): Way {
     head: [row.size, ...steps],
     inner: row.rest,
     outer: dims.outer,
+    columns: null,
   };
 }
 

@@ -10,6 +10,7 @@ import { Formula, laneInfo, type Term } from "./lanes.ts";
 import { hostCall } from "./math/host.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims, tableWords } from "./odometer.ts";
+import { cutDims, cuttingDim, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
 
 type Run = (table: number, rank: number) => void;
@@ -18,14 +19,16 @@ interface Plan {
   readonly run: Run;
   readonly words: readonly number[];
   readonly rank: number;
+  /** Bytes from the operands' addresses to where this part begins. */
+  readonly offsets: readonly number[];
 }
 
 /** Compiles a scan, with and without indices at their first use. */
 export function scan(kernel: ScanKernel, context: WasmContext): ScanRun {
   const runs = new Map<number, Run>();
-  const plans = new Plans<Plan>();
+  const plans = new Plans<readonly Plan[]>();
   const sizes = [dtypes[kernel.output].itemsize, dtypes[kernel.input].itemsize, 8];
-  const planOf = (shape: readonly number[], length: number, operands: readonly Operand[]): Plan => {
+  const plansOf = (shape: readonly number[], length: number, operands: readonly Operand[], pieces: number): Plan[] => {
     const rank = shape.length;
     const itemsizes = sizes.slice(0, operands.length);
     const outer = operands.map(({ strides }) => strides.slice(0, rank));
@@ -33,18 +36,34 @@ export function scan(kernel: ScanKernel, context: WasmContext): ScanRun {
     const steps = operands.map(({ strides }, k) => strides[rank]! * itemsizes[k]!);
     const run = runs.get(operands.length) ?? compile(kernel, context, operands.length);
     runs.set(operands.length, run);
-    const words = tableWords([length, ...operands.map(() => 0), ...steps], [{ dims, itemsizes }]);
-    return { run, words, rank: dims.shape.length };
+    const dim = pieces === 1 ? -1 : cuttingDim(dims.shape, pieces);
+    const parts = dim < 0 ? [{ dims, offsets: operands.map(() => 0) }] : cutDims(dims, dim, pieces);
+    return parts.map((part) => ({
+      run,
+      words: tableWords([length, ...operands.map(() => 0), ...steps], [{ dims: part.dims, itemsizes }]),
+      rank: part.dims.shape.length,
+      offsets: part.offsets.map((offset, k) => offset * itemsizes[k]!),
+    }));
   };
   return (shape, length, out, input, indices) => {
     if (length === 0 || shape.includes(0)) return;
     const operands = indices === null ? [out, input] : [out, input, indices];
-    const inner = [length];
-    const plan =
-      plans.find(operands, shape, inner) ?? plans.keep(planOf(shape, length, operands), operands, shape, inner);
-    const addresses = operands.map(({ address }) => address);
-    plan.run(placeTable(context.heap, plan.words, 1, addresses), plan.rank);
+    const pieces = context.team.pieces(shape.reduce((product, size) => product * size, length), WORTH);
+    const key = [length, pieces];
+    const parts =
+      plans.find(operands, shape, key) ?? plans.keep(plansOf(shape, length, operands, pieces), operands, shape, key);
+    if (parts.length > 1) runTables(context, parts.map((plan) => callOf(plan, operands)));
+    else {
+      const addresses = operands.map(({ address }) => address);
+      parts[0]!.run(placeTable(context.heap, parts[0]!.words, 1, addresses), parts[0]!.rank);
+    }
   };
+}
+
+function callOf({ run, words, rank, offsets }: Plan, operands: readonly Operand[]): TableCall {
+  const own = [...words];
+  for (let k = 0; k < operands.length; k++) own[1 + k] = operands[k]!.address + offsets[k]!;
+  return { func: run, words: own, rest: [rank] };
 }
 
 function compile(kernel: ScanKernel, context: WasmContext, operands: number): Run {

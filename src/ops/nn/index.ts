@@ -11,11 +11,14 @@ export {
   adaptiveMaxPool3d,
   adaptiveMaxPool3dWithIndices,
 } from "./adaptive.ts";
+export * from "./attention.ts";
 export * from "./conv.ts";
 export * from "./dropout.ts";
 export { embedding, oneHot } from "./embedding.ts";
 export { embeddingBag } from "./embedding-bag.ts";
 export * from "./fold.ts";
+export * from "./grid.ts";
+export * from "./interpolate.ts";
 export * from "./linear.ts";
 export * from "./loss.ts";
 export * from "./loss-binary.ts";

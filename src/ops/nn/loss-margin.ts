@@ -2,7 +2,7 @@
 import { dtypes, int64 } from "../../core/dtype.ts";
 import { check, ValueError } from "../../core/errors.ts";
 import { list, sizeOf } from "../../core/layout.ts";
-import { resultType } from "../../core/scalar.ts";
+import { getDefaultDtype, resultType } from "../../core/scalar.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Op } from "../call.ts";
@@ -74,6 +74,9 @@ export const pdist: Op<[p?: number], "p"> = fn({ name: "pdist", params: "input:t
 
 // ---------------------------------------------------------------- losses that are composed
 
+/** Ints as floats: a margin is a float in PyTorch, also where its value is whole. */
+const floated = (t: Tensor): Tensor => (t.dtype.isFloatingPoint ? t : t.to(getDefaultDtype()));
+
 /** `hingeEmbeddingLoss(input, target, margin, …)`. */
 export type HingeEmbeddingLoss = Op<[target: Tensor, margin?: number, ...Tail], "target margin sizeAverage reduce reduction">;
 
@@ -83,7 +86,7 @@ export const hingeEmbeddingLoss: HingeEmbeddingLoss = fn<HingeEmbeddingLoss>(
   (v) => {
     const [x, t] = [v.input as Tensor, v.target as Tensor];
     const reduction = reductionOf(v);
-    const far = x.neg().add(v.margin as number).clampMin(0);
+    const far = floated(x).neg().add(v.margin as number).clampMin(0);
     const other = far.where(t.ne(1), 0);
     return reduced(other.add(x.where(t.ne(-1), 0)), reduction);
   },
@@ -107,7 +110,7 @@ export const marginRankingLoss: MarginRankingLoss = fn<MarginRankingLoss>(
         "margin_ranking_loss : All input tensors should have same dimension but got sizes: " +
         `input1: ${sizeOf(a.shape)}, input2: ${sizeOf(b.shape)}, target: ${sizeOf(t.shape)} `,
     );
-    return reduced(t.neg().mul(a.sub(b)).add(v.margin as number).clampMin(0), reduction);
+    return reduced(floated(t.neg().mul(a.sub(b))).add(v.margin as number).clampMin(0), reduction);
   },
 );
 

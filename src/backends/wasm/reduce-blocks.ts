@@ -1,0 +1,85 @@
+/**
+ * Long reductions with few results: blocks of a fixed length, one after another or on several threads, and then a
+ * reduction of the blocks' results in order. The blocks depend on shape and strides only, as the result does.
+ */
+import { dtypes } from "../../core/dtype.ts";
+import { cast, load } from "../../ir/expr.ts";
+import type { Operand, ReduceKernel, ReduceRun } from "../../ir/kernel.ts";
+import { laneDType } from "../../ir/kernel.ts";
+import type { WasmContext } from "./context.ts";
+import { laneInfo } from "./lanes.ts";
+import { WORTH } from "./parallel.ts";
+
+/** As `ReduceRun`; `count`: of how many elements `post` is to know, if not those of `inner`. */
+export type CountingReduce = (
+  outer: readonly number[],
+  inner: readonly number[],
+  out: Operand,
+  inputs: readonly Operand[],
+  count?: number | null,
+) => void;
+
+/** Elements of a block. */
+const BLOCK = 2 ** 15;
+/** So many results are work enough for all threads. */
+const MANY = 32;
+
+const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Whether a reduction is made in blocks. */
+export function inBlocks(outer: readonly number[], inner: readonly number[]): boolean {
+  let [results, count] = [1, 1];
+  for (const size of outer) results *= size;
+  for (const size of inner) count *= size;
+  return results < MANY && results > 0 && count >= 2 * BLOCK && results * count >= WORTH;
+}
+
+/** A kernel's stages: blocks, their combination, and what comes after it. */
+interface Stages {
+  readonly blocks: CountingReduce;
+  readonly combine: CountingReduce;
+  readonly partBytes: number;
+}
+
+/** Compiles a reduction in blocks; `direct` compiles its stages. */
+export function reduceInBlocks(
+  kernel: ReduceKernel,
+  { heap }: WasmContext,
+  direct: (kernel: ReduceKernel) => CountingReduce,
+): ReduceRun {
+  const { blocks, combine, partBytes } = stagesOf(kernel, direct);
+  return (outer, inner, out, inputs) => {
+    const results = product(outer);
+    const count = product(inner);
+    const dim = inner.indexOf(Math.max(...inner));
+    const size = inner[dim]!;
+    const length = Math.max(1, Math.min(size, Math.floor(BLOCK / (count / size))));
+    const whole = Math.floor(size / length);
+    const rest = size - whole * length;
+    const number = whole + (rest > 0 ? 1 : 0);
+    const parts = heap.alloc(number * results * partBytes);
+    const resized = (n: number): number[] => inner.map((other, i) => (i === dim ? n : other));
+    const at = (operand: Operand): number => operand.strides[outer.length + dim]!;
+    // [blocks, …outer, …inner] with the cut dim of a block's length.
+    const cut = inputs.map((x) => ({ address: x.address, strides: [at(x) * length, ...x.strides] }));
+    const strides = dense([number, ...outer]);
+    blocks([whole, ...outer], resized(length), { address: parts, strides }, cut);
+    if (rest > 0) {
+      const bytes = kernel.inputs.map((name) => dtypes[name].itemsize);
+      const last = inputs.map((x, k) => ({ ...x, address: x.address + at(x) * whole * length * bytes[k]! }));
+      const address = parts + whole * results * partBytes;
+      blocks(outer, resized(rest), { address, strides: strides.slice(1) }, last);
+    }
+    combine(outer, [number], out, [{ address: parts, strides: [...strides.slice(1), strides[0]!] }], count);
+    heap.free(parts);
+  };
+}
+
+function dense(shape: readonly number[]): number[] {
+  let step = 1;
+  return shape.reduceRight<number[]>((strides, size) => {
+    strides.unshift(step);
+    step *= size;
+    return strides;
+  }, []);
+}
