@@ -3,6 +3,7 @@ import { install } from "./install.ts";
 
 install();
 
+export * as cuda from "./cuda.ts";
 export * as autograd from "./autograd/index.ts";
 export {
   enableGrad,
@@ -25,14 +26,17 @@ export { isTensor, Tensor } from "./core/tensor.ts";
 export * as warnings from "./core/warnings.ts";
 export * from "./dtypes.ts";
 export * as nn from "./nn/index.ts";
+export { MemoryLayout, strided } from "./ops/attributes.ts";
 export { channelsLast, channelsLast3d, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";
 export { fromNumpy } from "./ops/create.ts";
 export * from "./ops/functions.ts";
 export { Slice, slice } from "./ops/indexing.ts";
+export * from "./ops/info.ts";
 export * as linalg from "./ops/linalg/index.ts";
 export { broadcastShapes } from "./ops/lists.ts";
 export * as random from "./ops/rng.ts";
 export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngState } from "./ops/rng.ts";
 export * as special from "./ops/special.ts";
+export * from "./ops/view-copies.ts";
 export * as optim from "./optim/index.ts";
 export * from "./serialize/torch.ts";

@@ -10,8 +10,8 @@ const allowed: Record<string, readonly string[]> = {
   autograd: ["core", "autograd"],
   ops: ["core", "ir", "autograd", "ops"],
   nn: ["core", "ir", "autograd", "ops", "nn"],
-  optim: ["core", "ir", "autograd", "ops", "nn", "optim"],
-  copy: ["core", "ir", "autograd", "ops", "nn", "optim", "copy"],
+  copy: ["core", "ir", "autograd", "ops", "nn", "copy"],
+  optim: ["core", "ir", "autograd", "ops", "nn", "copy", "optim"],
   serialize: ["core", "ir", "autograd", "ops", "nn", "serialize"],
 };
 

@@ -177,6 +177,7 @@ function copyModule(value: AnyModule, memo: Memo): unknown {
   // Fields come in the order of assignment, registered or not, so that the copy's walks are the original's.
   for (const [key, descriptor] of ownProperties(value)) {
     if (isExposed(descriptor)) expose(copied, key as string);
+    else Object.defineProperty(copied, key, descriptor);
   }
   for (const [name, param] of from.parameters) table.parameters.set(name, part(step(name), param, memo));
   for (const [name, buffer] of from.buffers) table.buffers.set(name, part(step(name), buffer, memo));

@@ -19,7 +19,6 @@ const legacyBytes = 5048;
 const at = { left: 8, seeded: 12, next: 16, words: 24, normal: 5024, hasNormal: 5040, float: 5048, hasFloat: 5052 };
 
 /** The state as a tensor; installed by ops/rng. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the core knows no operator that makes a tensor.
 export interface Generator {
   /** The whole state, as a uint8 tensor of PyTorch's layout. */
   getState(): Tensor;
@@ -28,7 +27,7 @@ export interface Generator {
 }
 
 /** A source of random bits: the same seeds give the same draws as PyTorch's on the CPU. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above.
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the core knows no operator that makes a tensor.
 export class Generator {
   readonly device: Device;
   #seed = defaultSeed;

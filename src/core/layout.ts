@@ -5,6 +5,11 @@ import { printsAs } from "./symbols.ts";
 
 /** `torch.Size`: a read-only array of numbers that prints as PyTorch's. */
 export class Size extends Array<number> {
+  constructor(sizes: number | Iterable<number> = 0) {
+    super(typeof sizes === "number" ? sizes : 0);
+    if (typeof sizes !== "number") this.push(...sizes);
+  }
+
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }

@@ -1,9 +1,9 @@
 /** What happens when a module is called: its hooks around `forward`, and the nodes that run its backward hooks. */
 import { viewOf } from "../autograd/inplace.ts";
-import { attach, type Grads, Node, recording, requiresGrad } from "../autograd/node.ts";
+import { type Grads, metaOf, Node, recording, requiresGrad } from "../autograd/node.ts";
 import { check, NotImplementedError } from "../core/errors.ts";
 import { announce } from "../core/observe.ts";
-import { leaving } from "../core/scope.ts";
+import { escape, leaving } from "../core/scope.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { Hooks } from "./hooks.ts";
 import { type Registered, registry } from "./registry.ts";
@@ -74,6 +74,7 @@ class HookNode extends Node {
   }
 
   override backward(grads: Grads): Grads {
+    for (const g of grads) if (g !== null) escape(g);
     return leaving(() => this.#run(grads));
   }
 }
@@ -87,9 +88,9 @@ function passThrough(values: readonly unknown[], run: (grads: Grads) => Grads): 
   outs.forEach((out, nr) => {
     node.outputs[nr] = { shape: out.impl.layout.shape, dtype: out.impl.dtype };
     if (!requiresGrad(tensors[nr]!)) return;
-    attach(node, [out]);
-    out.impl.meta!.outputNr = nr;
-    node.outputs[nr] = { shape: out.impl.layout.shape, dtype: out.impl.dtype };
+    const meta = metaOf(out);
+    meta.gradFn = node;
+    meta.outputNr = nr;
   });
   let next = 0;
   return values.map((value) => (isTensor(value) ? outs[next++] : value));

@@ -20,13 +20,18 @@ type Rest<A extends unknown[], N extends unknown[]> = A extends [infer H, ...inf
 
 type Tail<T extends unknown[]> = T extends [unknown?, ...infer R] ? R : [];
 
+/** Where to write the result; see `ops/out.ts`. */
+interface Out {
+  out?: Tensor | readonly Tensor[] | null;
+}
+
 /** Every way to pass `A`: all positional, or a prefix and an object with the rest and the keyword-only `K`. */
 export type Forms<A extends unknown[], N extends unknown[], K, P extends unknown[] = []> =
   | [...P, ...A]
   | (number extends A["length"] ? [...P, ...A, options: K] : NamedForms<A, N, K, P>);
 
 type NamedForms<A extends unknown[], N extends unknown[], K, P extends unknown[]> =
-  | (A extends [unknown, ...unknown[]] ? [...P, options: Rest<A, N> & K] : [...P, options?: Rest<A, N> & K])
+  | (A extends [unknown, ...unknown[]] ? [...P, options: Rest<A, N> & K & Out] : [...P, options?: Rest<A, N> & K & Out])
   | (A extends [] ? never : A extends [(infer H)?, ...infer T] ? Forms<T, Tail<N>, K, [...P, H]> : never);
 
 /** What is known of an operator besides its value. */

@@ -7,7 +7,7 @@ import { check, RuntimeError } from "../core/errors.ts";
 import { broadcastShapes, equalShapes, Layout, list } from "../core/layout.ts";
 import { parseAny, signature } from "../core/params.ts";
 import type { Scalar } from "../core/scalar.ts";
-import { bump, isTensor, type Tensor } from "../core/tensor.ts";
+import { bump, isTensor, type Tensor, wrap } from "../core/tensor.ts";
 import type { Op } from "./call.ts";
 import { convertVia } from "./create.ts";
 import { composite, copyKernel, custom, differentiable, needTensor } from "./define.ts";
@@ -217,6 +217,14 @@ export function copy_(self: Tensor, ...args: unknown[]): Tensor {
   return self;
 }
 
+/** The same elements with every dim of stride 0 taken once. */
+function once(self: Tensor): Tensor {
+  const { storage, layout, dtype } = self.impl;
+  if (layout.contiguous || !layout.strides.includes(0)) return self;
+  const shape = layout.shape.map((n, d) => (layout.strides[d] === 0 && n > 1 ? 1 : n));
+  return wrap(storage, new Layout(shape, layout.strides, layout.offset), dtype);
+}
+
 /** Writes one value everywhere. */
 export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
   needTensor("fill_", self);
@@ -234,11 +242,31 @@ export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
   // Writing one value twice is harmless, so elements may share memory, as in PyTorch.
   const node = recorded ? fillNode(self, source) : null;
   const via = source === null ? scalarVia(value as Scalar, self.dtype) : convertVia(source.dtype, self.dtype);
-  copyKernel.into([value], self, via);
+  copyKernel.into([value], once(self), via);
   bump(self);
   if (node !== null) rebase(self, node);
   return self;
 }
+
+/** A copy with one value everywhere. */
+export const fill: Op<[value: Tensor | Scalar], "value"> = custom(
+  { name: "fill", params: "value:operand", receiver: null },
+  (self, { value }) => {
+    const source = isTensor(value) ? value : null;
+    check(
+      source === null || source.dim() === 0,
+      () => `fill_ only supports 0-dimension value tensor but got tensor with ${source?.dim()} dimensions.`,
+    );
+    const out = emptyLike(self.impl.layout.fresh(), self.dtype, self.device);
+    fill_(out, source === null ? (value as Scalar) : source.detach());
+    out.impl.cell = null;
+    const inputs = source === null ? [self] : [self, source];
+    return differentiable(`FillBackward${inputs.length - 1}`, out, inputs, [], ([g], _, needs) => [
+      needs[0] ? g!.newZeros(g!.shape) : null,
+      ...(source === null ? [] : [needs[1] ? g!.sum().to(source.dtype) : null]),
+    ]);
+  },
+);
 
 function fillNode(self: Tensor, source: Tensor | null): FormulaNode {
   const name = source === null ? "FillBackward0" : "FillBackward1";
@@ -259,7 +287,7 @@ export function zero_(self: Tensor): Tensor {
   const recorded = recording([needTensor("zero_", self)]);
   checkInplace(self, recorded);
   const node = recorded ? new FormulaNode("ZeroBackward0", [self], [], ([g]) => [g!.newZeros(g!.shape)]) : null;
-  copyKernel.into([0], self, scalarVia(0, self.dtype));
+  copyKernel.into([0], once(self), scalarVia(0, self.dtype));
   bump(self);
   if (node !== null) rebase(self, node);
   return self;

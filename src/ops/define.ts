@@ -11,6 +11,7 @@ import { enter, escape, exit, outermost } from "../core/scope.ts";
 import { bump, isTensor, type Tensor } from "../core/tensor.ts";
 import { type Expr, load, type Value } from "../ir/expr.ts";
 import type { Binary, OpInfo, Unary } from "./call.ts";
+import { computeInto, namesOut } from "./out.ts";
 import { checkWritable, type DTypeRule, type GradRule, Pointwise } from "./pointwise.ts";
 
 export type { Values } from "../core/params.ts";
@@ -119,6 +120,7 @@ export function unary(d: UnaryDeclaration): Unary {
   });
   const call = (...args: unknown[]): Tensor => {
     const self = needTensor(d.name, args[0]);
+    if (args.length > 1 && namesOut(args)) return computeInto(d.name, args, call) as Tensor;
     if (args.length > 1) parseAny(d.name, [signatureOf("")], args.slice(1));
     const out = kernel.apply([self]);
     if (outermost()) escape(out);
@@ -165,6 +167,7 @@ export function binary(d: BinaryDeclaration): Binary {
     return [self as Operand, values.other as Operand];
   };
   const call = (...args: unknown[]): Tensor => {
+    if (args.length > 2 && namesOut(args)) return computeInto(d.name, args, call) as Tensor;
     const pair = operands(args);
     d.check?.(pair[0], pair[1]);
     const out = kernel.apply(pair);
@@ -211,6 +214,7 @@ export function elementwise<T>(d: ElementwiseDeclaration): T {
         return out;
       }
     }
+    if (args.length > 1 && namesOut(args)) return computeInto(d.name, args, call) as Tensor;
     if (op.receiver === 0 && !isScalar(args[0])) needTensor(d.name, args[0]);
     const { kernel, operands } = select(args);
     return bounded(() => kernel.apply(operands));
@@ -341,6 +345,7 @@ export function custom<T>(d: BodyDeclaration, body: Body<unknown>): T {
 function define<T>(kind: OpInfo["kind"], d: BodyDeclaration, body: Body<unknown>): T {
   const op = info(d.kind ?? kind, d);
   const call = (...args: unknown[]): unknown => {
+    if (args.length > 1 && namesOut(args)) return computeInto(d.name, args, call);
     const self = needTensor(d.name, args[0]);
     const { values, which } = parseAny(d.name, op.params.map(signatureOf), args.slice(1));
     return bounded(() => body(self, values, which));
@@ -357,6 +362,7 @@ function define<T>(kind: OpInfo["kind"], d: BodyDeclaration, body: Body<unknown>
 export function fn<T>(d: Omit<BodyDeclaration, "receiver">, body: (values: Values, which: number) => unknown): T {
   const op = info(d.kind ?? "composite", { ...d, receiver: null });
   const call = (...args: unknown[]): unknown => {
+    if (namesOut(args)) return computeInto(d.name, args, call);
     const { values, which } = parseAny(d.name, op.params.map(signatureOf), args);
     return bounded(() => body(values, which));
   };

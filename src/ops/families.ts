@@ -17,6 +17,8 @@ export * from "./random.ts";
 export * from "./ranges.ts";
 export * from "./scan.ts";
 export * from "./scatter.ts";
+export * from "./windows.ts";
+export * from "./distances.ts";
 export * from "./search.ts";
 export * from "./shape.ts";
 export * from "./softmax.ts";

@@ -1,5 +1,5 @@
 /** The operators that are functions of the package; methods alone (`view`, `float`, …) are not here. */
-export { clone } from "./copy.ts";
+export { clone, fill } from "./copy.ts";
 export {
   asTensor,
   empty,
@@ -16,6 +16,20 @@ export {
 export * from "./families.ts";
 export { gather, indexSelect } from "./gather.ts";
 export { indexPut } from "./indexing.ts";
+export { adaptiveAvgPool1d } from "./nn/adaptive.ts";
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  convTbc,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from "./nn/conv.ts";
+export { bilinear } from "./nn/linear.ts";
+export { cosineSimilarity, pairwiseDistance, pdist } from "./nn/loss-margin.ts";
+export { avgPool1d } from "./nn/pool.ts";
+export { channelShuffle, nativeChannelShuffle, pixelShuffle, pixelUnshuffle } from "./nn/shuffle.ts";
 export { all, amax, amin, any, mean, sum } from "./reductions.ts";
 export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./regions.ts";
 export {

@@ -9,6 +9,7 @@ export {
   cpu,
   cuda,
   double,
+  fill,
   float,
   half,
   int,
@@ -82,3 +83,4 @@ export {
   view,
   viewAs,
 } from "./views.ts";
+export { resize_, resizeAs_, set_ } from "./resize.ts";

@@ -132,19 +132,18 @@ function resolve(self: Tensor, parts: readonly Part[]): Resolved {
     view = view.unsqueeze(dim);
     note(full([flag ? 1 : 0], 0, { dtype: int64, device: self.device }));
   };
-  for (const p of parts) {
+  for (const [at, p] of parts.entries()) {
     if (p === "...") dim += self.dim() - used;
     else if (p === null) view = view.unsqueeze(dim++);
-    else if (typeof p === "number") view = indexDim(view, dim, p);
+    else if (typeof p === "number") view = indexDim(view, dim, p, at);
     else if (p instanceof Slice) view = sliceDim(view, dim++, p);
     else if (typeof p === "boolean") truth(p);
     else if (p.dim() === 0 && isMask(p)) truth(Number(p.item()) !== 0);
-    else if (p.dim() === 0 && !p.dtype.isFloatingPoint) view = indexDim(view, dim, Number(p.item()));
+    else if (p.dim() === 0 && !p.dtype.isFloatingPoint) view = indexDim(view, dim, Number(p.item()), at);
     else {
       checkIndexDType(p);
+      // As PyTorch: a mask of several dims counts as one here, so a number after it selects among the mask's own dims.
       note(p);
-      dim += Math.max(consumes(p) - 1, 0);
-      while (advanced.length < dim) advanced.push(null);
     }
   }
   const expanded = advanced.some((a) => a !== null) ? expandMasks(view, advanced) : [];
@@ -168,17 +167,19 @@ function checkIndexDType(index: Tensor): void {
   );
 }
 
-function indexDim(view: Tensor, dim: number, index: number): Tensor {
+/** `at` is the place between the brackets, which PyTorch's message calls the dimension. */
+function indexDim(view: Tensor, dim: number, index: number, at: number): Tensor {
   const n = view.shape[wrapDim(dim, view.dim())]!;
   check(
     index >= -n && index < n,
-    () => `index ${index} is out of bounds for dimension ${dim} with size ${n}`,
+    () => `index ${index} is out of bounds for dimension ${at} with size ${n}`,
     IndexError,
   );
   return selectView(view, dim, index);
 }
 
 function sliceDim(view: Tensor, dim: number, s: Slice): Tensor {
+  check(s.step !== 0, () => "slice step cannot be zero", ValueError);
   check(s.step > 0, () => "step must be greater than zero", ValueError);
   if (s.start === null && s.stop === null && s.step === 1) return view;
   return sliceView(view, dim, s.start, s.stop, s.step);
@@ -187,15 +188,12 @@ function sliceDim(view: Tensor, dim: number, s: Slice): Tensor {
 /** Masks become one int64 index for each of their dims. */
 function expandMasks(view: Tensor, advanced: readonly (Tensor | null)[]): (Tensor | null)[] {
   const result: (Tensor | null)[] = [];
-  let dim = 0;
-  for (let i = 0; i < advanced.length; ) {
-    const index = advanced[i]!;
+  for (const index of advanced) {
     if (index === null || !isMask(index)) {
       result.push(index);
-      i++;
-      dim++;
       continue;
     }
+    const dim = result.length;
     index.shape.forEach((n, d) => {
       check(
         n === view.shape[dim + d],
@@ -206,8 +204,6 @@ function expandMasks(view: Tensor, advanced: readonly (Tensor | null)[]): (Tenso
       );
     });
     result.push(...nonzeroColumns(index));
-    i += Math.max(index.dim(), 1);
-    dim += index.dim();
   }
   return result;
 }
@@ -305,11 +301,8 @@ export function indexPutInplace(self: Tensor, indices: Indices, values: Tensor, 
 
 /** The indices of `indexPut` and its kin: masks as index tensors. */
 export function indexList(self: Tensor, indices: readonly (Tensor | null)[]): Indices {
-  const padded = indices.flatMap((i) =>
-    i !== null && isMask(i) ? [i, ...new Array(Math.max(i.dim() - 1, 0)).fill(null)] : [i],
-  );
   for (const i of indices) if (i !== null) checkIndexDType(i);
-  return expandMasks(self, padded);
+  return expandMasks(self, indices);
 }
 
 /** `x.indexPut(indices, values, accumulate)`. */

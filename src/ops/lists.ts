@@ -118,7 +118,7 @@ export function broadcastShapes(...shapes: (number | readonly number[])[]): Size
     if (bad === undefined) continue;
     check(
       Number.isInteger(bad),
-      () => "Input shapes should be of type ints, a tuple of ints, or a list of ints, got " + typeName(bad),
+      () => `Input shapes should be of type ints, a tuple of ints, or a list of ints, got ${typeName(bad)}`,
     );
     check(false, () => `Trying to create tensor with negative dimension (${bad}): (${bad})`);
   }

@@ -10,11 +10,13 @@ import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
 import type { Storage } from "../core/storage.ts";
 import { Tensor } from "../core/tensor.ts";
 import { bfloat16ToNumber, halfToNumber } from "../ir/half.ts";
+import { type Attributes, attributes } from "./attributes.ts";
 import type { Sizes } from "./call.ts";
 import { copy_, fill_, isContiguousIn, MemoryFormat, zero_ } from "./copy.ts";
 import type { NonzeroMethod } from "./equality.ts";
 import type { ExtremumMethod } from "./extrema.ts";
 import { at, type Index, setAt } from "./indexing.ts";
+import { eachOffset } from "./offsets.ts";
 import type { MedianMethod, SpreadMethod } from "./statistics.ts";
 import type { ProdMethod } from "./sums.ts";
 import { conjugateTranspose, matrixTranspose, reversedDims } from "./views.ts";
@@ -45,6 +47,11 @@ export class TypedStorage {
 
   dataPtr(): number {
     return this.#storage.dataPtr();
+  }
+
+  /** The bytes beneath. */
+  untyped(): Storage {
+    return this.#storage;
   }
 
   /** The elements as numbers. */
@@ -79,7 +86,7 @@ export interface NumpyArray {
   readonly offset: number;
 }
 
-export interface Members {
+export interface Members extends Attributes {
   /** All dims reversed. */
   readonly T: Tensor;
   /** The last two dims swapped. */
@@ -177,18 +184,6 @@ function nested(layout: Layout, read: (i: number) => Scalar): Nested {
     return Array.from({ length: layout.shape[dim]! }, (_, i) => walk(dim + 1, offset + i * step));
   };
   return walk(0, layout.offset);
-}
-
-/** Calls `visit` with the storage position of every element, in row-major order. */
-export function eachOffset(layout: Layout, visit: (offset: number) => void): void {
-  const walk = (dim: number, offset: number): void => {
-    if (dim === layout.rank) {
-      visit(offset);
-      return;
-    }
-    for (let i = 0; i < layout.shape[dim]!; i++) walk(dim + 1, offset + i * layout.strides[dim]!);
-  };
-  walk(0, layout.offset);
 }
 
 function readAll(self: Tensor): TypedArray {
@@ -322,7 +317,7 @@ export function installMembers(): void {
   const define = (name: string | symbol, value: unknown): void => {
     Object.defineProperty(proto, name, { value, writable: true, configurable: true });
   };
-  for (const [name, value] of Object.entries(methods)) define(name, value);
+  for (const [name, value] of Object.entries({ ...attributes.methods, ...methods })) define(name, value);
   define(Symbol.iterator, function (this: Tensor) {
     return rows(this);
   });
@@ -334,6 +329,7 @@ export function installMembers(): void {
       configurable: true,
     });
   };
+  for (const [name, get] of Object.entries(attributes.getters)) getter(name, get);
   getter("T", reversedDims);
   getter("mT", matrixTranspose);
   getter("H", conjugateTranspose);

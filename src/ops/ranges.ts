@@ -116,3 +116,40 @@ export const eye: Eye = fn<Eye>({ name: "eye", params: `n:int m:int?=null ${fact
   fillRaw(t.diagonal(), 1);
   return finish(t, v);
 });
+
+/** `trilIndices(row, col, offset)`. */
+export interface TriangleIndices {
+  (row: number, col: number, offset?: number, options?: CreateOptions): Tensor;
+  (row: number, col: number, options: CreateOptions & { offset?: number }): Tensor;
+  readonly op: OpInfo;
+}
+
+/** Row and column numbers of the elements of a `row` by `col` matrix that `within` keeps, in row-major order. */
+function triangleIndices(
+  name: string,
+  pyName: string,
+  within: (column: number, limit: number) => boolean,
+): TriangleIndices {
+  return fn<TriangleIndices>({ name, params: `row:int col:int offset:int=0 ${factory}`, kind: "create" }, (v) => {
+    const [row, col, offset] = [v.row as number, v.col as number, v.offset as number];
+    const dtype = (v.dtype as DType | null) ?? int64;
+    check(row >= 0, () => `row must be non-negative, got${row}`);
+    check(col >= 0, () => `col must be non-negative, got${col}`);
+    check(dtype.category === "int", () => `"${pyName}" not implemented for '${dtype.scalarName}'`);
+    const places: [number, number][] = [];
+    for (let r = 0; r < row; r++) for (let c = 0; c < col; c++) if (within(c, r + offset)) places.push([r, c]);
+    const t = emptyTensor([2, places.length], dtype, deviceOf(v));
+    if (t.device.type === "meta") return t;
+    const write = writer(t.impl.storage.window(dtype), dtype);
+    places.forEach(([r, c], i) => {
+      write(i, r);
+      write(places.length + i, c);
+    });
+    return t;
+  });
+}
+
+/** Row and column numbers of the lower triangle, on and below the diagonal at `offset`. */
+export const trilIndices: TriangleIndices = triangleIndices("trilIndices", "tril_indices", (c, limit) => c <= limit);
+/** Row and column numbers of the upper triangle, on and above the diagonal at `offset`. */
+export const triuIndices: TriangleIndices = triangleIndices("triuIndices", "triu_indices", (c, limit) => c >= limit);

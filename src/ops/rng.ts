@@ -1,6 +1,7 @@
 /** The default generator and its state: `torch.manualSeed` and the namespace `torch.random`. */
 import { uint8 } from "../core/dtype.ts";
 import { defaultGenerator, Generator } from "../core/generator.ts";
+import { escape } from "../core/scope.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import { emptyTensor } from "./operands.ts";
 
@@ -63,6 +64,7 @@ export function forkRng(fn?: () => unknown): unknown {
 function toTensor(bytes: Uint8Array): Tensor {
   const out = emptyTensor([bytes.length], uint8);
   out.impl.storage.bytes().set(bytes);
+  escape(out);
   return out;
 }
 

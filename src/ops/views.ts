@@ -1,11 +1,10 @@
 /** Operators whose results share storage with their input. */
 
-import { viewOf } from "../autograd/inplace.ts";
 import type { DType } from "../core/dtype.ts";
 import { check, IndexError, ValueError } from "../core/errors.ts";
 import { equalShapes, Layout, list, product, wrapDim } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
-import { type Tensor, wrap } from "../core/tensor.ts";
+import { type Tensor, versionCell, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import type { Dims, Op, OpInfo, OpInplace, Sizes } from "./call.ts";
 import { contiguousFormat } from "./copy.ts";
@@ -174,7 +173,11 @@ function viewSize(self: Tensor, size: readonly number[]): Tensor {
 function viewDType(self: Tensor, dtype: DType): Tensor {
   const from = self.dtype;
   if (dtype === from) return makeView(self, self.impl.layout, "AliasBackward0", (g) => g);
-  return viewOf(self, reinterpret(self.impl.layout, from, dtype), false, dtype);
+  // PyTorch does not differentiate through bits: the result shares memory and version, and is no view of autograd's.
+  const out = wrap(self.impl.storage, reinterpret(self.impl.layout, from, dtype), dtype);
+  out.impl.cell = versionCell(self);
+  out.impl.inference = self.impl.inference;
+  return out;
 }
 
 function reinterpret(layout: Layout, from: DType, to: DType): Layout {
@@ -593,17 +596,18 @@ function stackGrads(grads: (Tensor | null)[], shape: readonly number[], dim: num
 }
 
 /** Parts of a dim of these lengths, or of equal length with a shorter last one. */
-export const split: Op<[splitSize: Dims, dim?: number], "splitSize dim", unknown, Tensor[]> = custom(
-  { name: "split", params: "splitSize:any dim:int=0", kind: "view" },
-  (self, v) => {
-    check(self.dim() > 0, () => "split expects at least a 1-dimensional tensor");
-    const d = wrapDim(one(v, "dim"), self.dim());
-    const size = v.splitSize;
-    if (typeof size === "number") return splitParts(self, equalParts(self.shape[d]!, size), d, "SplitBackward0");
-    if (!Array.isArray(size)) throw new TypeError("split(): argument 'split_size' must be int or list of ints");
-    return splitWithSizes(self, size as number[], d);
-  },
-);
+export const split: Op<[splitSize?: Dims, dim?: number], "splitSize dim", { splitSizeOrSections?: Dims }, Tensor[]> =
+  custom(
+    { name: "split", params: ["splitSize:any dim:int=0", "splitSizeOrSections:any dim:int=0"], kind: "view" },
+    (self, v) => {
+      check(self.dim() > 0, () => "split expects at least a 1-dimensional tensor");
+      const d = wrapDim(one(v, "dim"), self.dim());
+      const size = v.splitSize ?? v.splitSizeOrSections;
+      if (typeof size === "number") return splitParts(self, equalParts(self.shape[d]!, size), d, "SplitBackward0");
+      if (!Array.isArray(size)) throw new TypeError("split(): argument 'split_size' must be int or list of ints");
+      return splitWithSizes(self, size as number[], d);
+    },
+  );
 
 /** Parts of a dim of these lengths. */
 export const splitWithSizes: Op<[splitSizes: readonly number[], dim?: number], "splitSizes dim", unknown, Tensor[]> =

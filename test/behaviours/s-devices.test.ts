@@ -7,9 +7,13 @@ const noCuda = "AssertionError: Torch not compiled with CUDA enabled";
 
 startFresh();
 
-test("S108 there is no CUDA: cuda() and to('cuda:0') raise", () => {
+test("S108 torch.cuda says that there is no CUDA", () => {
   expect(torch.cuda.isAvailable()).toBe(false);
   expect(torch.cuda.deviceCount()).toBe(0);
+  raises(() => torch.cuda.getDeviceName(torch.cuda.currentDevice()), noCuda);
+});
+
+test("S108 cuda() and to('cuda:0') raise without CUDA", () => {
   raises(() => torch.ones(1).cuda(), noCuda);
   raises(() => mk().cuda(), noCuda);
   raises(() => torch.ones(1).to(torch.device("cuda:0")), noCuda);

@@ -20,9 +20,8 @@ type Generators = { readonly [K in Kernel as K["skeleton"]]: (kernel: K, context
 const generators: Generators = { pointwise, reduce, scan, gather, scatter, matmul, window, pool, sort };
 
 /** A compiler whose kernels work on `heap`. */
-export function wasmCompiler(heap: Heap): Compiler {
+export function wasmCompiler(heap: Heap, context: WasmContext = createContext(heap)): Compiler {
   const runs = new Map<string, unknown>();
-  const context = createContext(heap);
   return {
     name: "wasm",
     compile<K extends Kernel>(kernel: K): Run<K> {

@@ -21,6 +21,12 @@ export function geometryWords(geometry: Geometry): number[] {
 /** Elements of the input plane. */
 export const planeSize = (geometry: Geometry): number => geometry.input.reduce((a, b) => a * b, 1);
 
+/** Elements of a plane's output positions. */
+export const outputSize = (geometry: Geometry): number => geometry.output.reduce((a, b) => a * b, 1);
+
+/** Elements of a plane's columns. */
+export const columnsOf = (geometry: Geometry): number => geometry.kernel.reduce((a, b) => a * b, outputSize(geometry));
+
 /** Strides padded to three spatial dims: those of absent dims are never stepped along. */
 export const threeStrides = (strides: readonly number[]): number[] => [
   ...new Array<number>(DIMS - strides.length).fill(0),

@@ -3,7 +3,8 @@ import { dtypes } from "../../core/dtype.ts";
 import type { GatherKernel, IndexSpace, Operand, ScatterKernel } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
-import { collapse, copyOf, type Dims, openWalk, times, walkTable, withTable } from "./walk.ts";
+import { runTables, WORTH } from "./parallel.ts";
+import { collapse, copyOf, cutWalk, type Dims, openWalk, times, walkTable, withTable } from "./walk.ts";
 
 /** How one element, or a dense row of them, meets another. */
 export interface Move {
@@ -43,6 +44,14 @@ export function indexedRun(
   const rows = exported<TableFunction>(exports, "rows");
   const indexBytes = new Array<number>(count).fill(8);
   const allBytes = [itemsize, itemsize, ...indexBytes];
+  // Two positions of a scatter may have the same target, and their order counts.
+  const pieces = (shape: readonly number[]): number =>
+    kernel.skeleton === "scatter"
+      ? 1
+      : ctx.team.pieces(
+          shape.reduce((a, b) => a * b, 1),
+          WORTH,
+        );
   return (shape, walked, chosen, indices, space) => {
     if (shape.includes(0)) return null;
     const addresses = indices.map((index) => index.address);
@@ -51,8 +60,21 @@ export function indexedRun(
     if (found !== null) return found;
     const dims = collapse(shape, [walked.strides, chosen.strides, ...indexStrides], allBytes);
     const extra = [...space.sizes, ...space.strides.map((stride) => stride * itemsize)];
-    const table = walkTable(dims, [walked.address, chosen.address, ...addresses], extra);
-    withTable(ctx.heap, table, constantIndices(dims) ? rows : elements);
+    const func = constantIndices(dims) ? rows : elements;
+    const tables = cutWalk(dims, pieces(shape)).map((part) =>
+      walkTable(
+        part.dims,
+        [walked.address, chosen.address, ...addresses].map((address, k) => address + (part.offsets[k] ?? 0)),
+        extra,
+      ),
+    );
+    if (tables.length === 1) withTable(ctx.heap, tables[0]!, func);
+    else {
+      runTables(
+        ctx,
+        tables.map((words) => ({ func, words, rest: [] })),
+      );
+    }
     return null;
   };
 }

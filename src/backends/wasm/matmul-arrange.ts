@@ -1,5 +1,6 @@
 /** The same product in a better form: fewer batches, a result written along its rows, a vector as a column. */
 import type { Operand } from "../../ir/kernel.ts";
+import { cuttingDim, ranges } from "./parallel.ts";
 
 /** One side of a product: where it is, its batch strides, and its strides in the two matrix dims, in elements. */
 export interface Matrix {
@@ -85,4 +86,32 @@ function transposeIfBetter(problem: Problem): void {
     side.row = side.column;
     side.column = row;
   }
+}
+
+/** Rows between cuts: whole tiles of rows and of columns, and whole groups of rows of a product with a vector. */
+const CUT_STEP = 16;
+
+/** Cuts a product along a batch dim, its rows or its columns; no element's sum is split. */
+export function cutProblem(problem: Problem, pieces: number, itemsize: number): Problem[] {
+  const { batch, m, n } = problem;
+  const dim = cuttingDim(batch, pieces);
+  const cutsBatch = dim >= 0 && (batch[dim]! >= pieces || batch[dim]! * CUT_STEP > Math.max(m, n));
+  const moved = (side: Matrix, elements: number): Matrix => ({ ...side, address: side.address + elements * itemsize });
+  if (cutsBatch) {
+    return ranges(batch[dim]!, pieces).map(([from, to]) => {
+      const move = (side: Matrix): Matrix => moved(side, side.batch[dim]! * from);
+      const sizes = batch.map((size, i) => (i === dim ? to - from : size));
+      return { ...problem, batch: sizes, out: move(problem.out), a: move(problem.a), b: move(problem.b) };
+    });
+  }
+  if (m >= n) {
+    return ranges(m, pieces, CUT_STEP).map(([from, to]) => {
+      const { out, a } = problem;
+      return { ...problem, m: to - from, out: moved(out, out.row * from), a: moved(a, a.row * from) };
+    });
+  }
+  return ranges(n, pieces, CUT_STEP).map(([from, to]) => {
+    const { out, b } = problem;
+    return { ...problem, n: to - from, out: moved(out, out.column * from), b: moved(b, b.column * from) };
+  });
 }

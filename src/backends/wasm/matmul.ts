@@ -3,7 +3,7 @@ import { NotImplementedError } from "../../core/errors.ts";
 import type { MatmulKernel, MatmulRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { type Element, element } from "./element.ts";
-import { arrange, type Problem } from "./matmul-arrange.ts";
+import { arrange, cutProblem, type Problem } from "./matmul-arrange.ts";
 import {
   emitColumnsTimesVector,
   emitGatherColumn,
@@ -24,6 +24,7 @@ import {
   tileFunctions,
 } from "./matmul-tile.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
+import { runTables, WORTH_PRODUCTS } from "./parallel.ts";
 import { collapse, copyOf, type Dims, openWalk, times, walkTable, withTable } from "./walk.ts";
 
 type MatmulFunction = (table: number, alpha: number, beta: number) => void;
@@ -46,16 +47,32 @@ export function matmul(kernel: MatmulKernel, ctx: WasmContext): MatmulRun {
   const plain = exported<MatmulFunction>(exports, "plain");
   const tiled = lane === "f32" || lane === "f64" ? exported<MatmulFunction>(exports, "tiled") : null;
   const vector = tiled !== null && !half ? exported<MatmulFunction>(exports, "vector") : null;
+  const ways = {
+    plain: plainWay(plain),
+    vector: vector === null ? null : vectorWay(vector),
+    tiled: tiled === null ? null : tiledWay(tiled, item),
+  };
+  const wayOf = (problem: Problem): Way => {
+    const { m, n, k } = problem;
+    if (ways.tiled === null || k === 0) return ways.plain;
+    if (ways.vector !== null && n === 1 && suitsVector(problem)) return ways.vector;
+    return m * n * k < SMALL ? ways.plain : ways.tiled;
+  };
   return (batch, m, n, k, out, a, b, alpha, beta) => {
     if (m === 0 || n === 0 || batch.includes(0)) return;
     const problem = arrange(batch, m, n, k, out, a, b);
     const scale = k === 0 ? 0 : alpha; // an empty sum, whatever alpha is
-    if (tiled === null || k === 0) runPlain(ctx, item, plain, problem, scale, beta);
-    else if (vector !== null && problem.n === 1 && suitsVector(problem)) {
-      runVector(ctx, item, vector, problem, scale, beta);
-    } else if (problem.m * problem.n * k < SMALL) runPlain(ctx, item, plain, problem, scale, beta);
-    else runTiled(ctx, item, tiled, problem, scale, beta);
+    runWay(ctx, item, wayOf(problem), problem, scale, beta);
   };
+}
+
+/** A function for a product, and what buffers it needs. */
+interface Way {
+  readonly func: MatmulFunction;
+  /** Bytes of the buffers together. */
+  bytes(problem: Problem, itemsize: number): number;
+  /** Where the single buffers begin. */
+  buffers(problem: Problem, at: number): number[];
 }
 
 /** A matrix times a column pays by vectors when the matrix is dense one way, and the result is not tiny. */
@@ -79,52 +96,62 @@ function productTable({ batch, m, n, k, out, a, b }: Problem, bytes: number, buf
   return walkTable(dims, [out.address, a.address, b.address], extra);
 }
 
-function runPlain(
-  { heap }: WasmContext,
-  { bytes }: Element,
-  plain: MatmulFunction,
-  problem: Problem,
-  alpha: number,
-  beta: number,
-): void {
-  withTable(heap, productTable(problem, bytes, []), (table) => plain(table, alpha, beta));
-}
+const plainWay = (func: MatmulFunction): Way => ({ func, bytes: () => 0, buffers: () => [] });
 
-function runVector(
-  { heap }: WasmContext,
-  { bytes }: Element,
-  vector: MatmulFunction,
-  problem: Problem,
-  alpha: number,
-  beta: number,
-): void {
-  const buffer = problem.b.row === 1 ? 0 : heap.alloc(problem.k * bytes);
-  withTable(heap, productTable(problem, bytes, [buffer]), (table) => vector(table, alpha, beta));
-  if (buffer !== 0) heap.free(buffer);
-}
+const vectorWay = (func: MatmulFunction): Way => ({
+  func,
+  bytes: ({ b, k }, itemsize) => (b.row === 1 ? 0 : k * itemsize),
+  buffers: ({ b }, at) => [b.row === 1 ? 0 : at],
+});
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
-function runTiled(
-  { heap }: WasmContext,
-  { bytes, lane }: Element,
-  tiled: MatmulFunction,
-  problem: Problem,
-  alpha: number,
-  beta: number,
-): void {
-  const { m, n, k } = problem;
+function tiledWay(func: MatmulFunction, { bytes, lane }: Element): Way {
   const float = lane === "f64" ? "f64" : "f32";
   const packedBytes = float === "f64" ? 8 : 4;
-  const depth = roundUp(Math.min(k, BLOCK_DEPTH), DEPTH_STEP);
-  const rows = depth * roundUp(Math.min(m, blockRows(float)), TILE_ROWS) * packedBytes;
-  const columns = depth * roundUp(Math.min(n, blockColumns(float)), tileColumns(float)) * packedBytes;
-  const wide = bytes === 2 ? m * n * packedBytes : 0; // halves are summed in float32 before they are rounded
-  const buffer = heap.alloc(SPILL_BYTES + rows + columns + wide);
-  const buffers = [buffer, buffer + SPILL_BYTES, buffer + SPILL_BYTES + rows];
-  buffers.push(buffers[2]! + columns);
-  withTable(heap, productTable(problem, bytes, buffers), (table) => tiled(table, alpha, beta));
-  heap.free(buffer);
+  const panels = ({ m, n, k }: Problem): { readonly rows: number; readonly columns: number } => {
+    const depth = roundUp(Math.min(k, BLOCK_DEPTH), DEPTH_STEP) * packedBytes;
+    return {
+      rows: depth * roundUp(Math.min(m, blockRows(float)), TILE_ROWS),
+      columns: depth * roundUp(Math.min(n, blockColumns(float)), tileColumns(float)),
+    };
+  };
+  return {
+    func,
+    bytes: (problem) => {
+      const { rows, columns } = panels(problem);
+      const wide = bytes === 2 ? problem.m * problem.n * packedBytes : 0; // halves are summed in float32, rounded once
+      return SPILL_BYTES + rows + columns + wide;
+    },
+    buffers: (problem, at) => {
+      const { rows, columns } = panels(problem);
+      return [at, at + SPILL_BYTES, at + SPILL_BYTES + rows, at + SPILL_BYTES + rows + columns];
+    },
+  };
+}
+
+function runWay(ctx: WasmContext, item: Element, way: Way, problem: Problem, alpha: number, beta: number): void {
+  const { heap, team } = ctx;
+  let work = problem.m * problem.n * problem.k;
+  for (const size of problem.batch) work *= size;
+  const pieces = team.pieces(work, WORTH_PRODUCTS, 2);
+  const parts = pieces === 1 ? [problem] : cutProblem(problem, pieces, item.bytes);
+  const sizes = parts.map((part) => roundUp(way.bytes(part, item.bytes), 64));
+  const total = sizes.reduce((a, b) => a + b);
+  const buffer = total === 0 ? 0 : heap.alloc(total);
+  let at = buffer;
+  const tables = parts.map((part, i) => {
+    const words = productTable(part, item.bytes, way.buffers(part, at));
+    at += sizes[i]!;
+    return words;
+  });
+  if (tables.length === 1) withTable(heap, tables[0]!, (table) => way.func(table, alpha, beta));
+  else
+    runTables(
+      ctx,
+      tables.map((words) => ({ func: way.func, words, rest: [alpha, beta] })),
+    );
+  if (buffer !== 0) heap.free(buffer);
 }
 
 /** A function (table, alpha, beta) whose body runs for each batch, with variables for the product and buffers. */

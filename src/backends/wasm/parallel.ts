@@ -6,6 +6,11 @@ import type { KernelFunction } from "./team.ts";
 /** Fewer elements than this are one thread's work. */
 export const WORTH: number = 2 ** 18;
 
+/** Fewer multiplications than this are one thread's work, too. */
+export const WORTH_PRODUCTS: number = 10 ** 7;
+/** And so many elements of work that takes tens of steps for each. */
+export const WORTH_HEAVY: number = 2 ** 16;
+
 /** From and to. */
 export type Range = readonly [from: number, to: number];
 

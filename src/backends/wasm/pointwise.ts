@@ -59,8 +59,13 @@ export function pointwise(kernel: PointwiseKernel, context: WasmContext): Pointw
     for (const size of shape) total *= size;
     const pieces = context.team.pieces(total, WORTH);
     const key = pieces === 1 ? SERIAL : [pieces];
-    const parts = plans.find(operands, shape, key) ?? plans.keep(partsOf(shape, operands, pieces), operands, shape, key);
-    if (pieces > 1) runTables(context, parts.map((part) => callOf(part, operands)));
+    const parts =
+      plans.find(operands, shape, key) ?? plans.keep(partsOf(shape, operands, pieces), operands, shape, key);
+    if (pieces > 1)
+      runTables(
+        context,
+        parts.map((part) => callOf(part, operands)),
+      );
     else for (const part of parts) runPart(context, part, operands);
   };
   return { dense: (classes) => withThreads(row(classes), classes, itemsizes, context.team), strided };
@@ -107,7 +112,8 @@ function runPart({ heap }: WasmContext, part: Part, operands: readonly Operand[]
 
 function callOf(part: Part, operands: readonly Operand[]): TableCall {
   const addresses = operands.map(({ address }, k) => address + part.offsets[k]!);
-  if ("row" in part) return { func: part.row as KernelFunction, words: null, rest: [part.n, ...addresses, ...part.steps] };
+  if ("row" in part)
+    return { func: part.row as KernelFunction, words: null, rest: [part.n, ...addresses, ...part.steps] };
   const words = [...part.words];
   for (let k = 0; k < addresses.length; k++) words[1 + k] = addresses[k]!;
   return { func: part.grid, words, rest: [part.rank] };

@@ -6,18 +6,21 @@ import { emitClear, emitWriteRow, laneBytes } from "./accumulate.ts";
 import type { WasmContext } from "./context.ts";
 import { type Element, element } from "./element.ts";
 import {
+  columnsOf,
   type Dim,
   type Dims3,
   emitCeilDiv,
   emitMin,
   geometryWords,
+  outputSize,
   planeSize,
   readGeometry,
   readWords,
   upTo,
 } from "./geometry.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
-import { copyOf, withTable } from "./walk.ts";
+import { eachPlanes, piecesOf } from "./planes.ts";
+import { copyOf } from "./walk.ts";
 
 type PoolFunction = (table: number, divisor: number) => void;
 
@@ -39,9 +42,16 @@ export function pool(kernel: PoolKernel, ctx: WasmContext): PoolRun {
     const size = planeSize(geometry);
     const nothing = mode === "avgBackward" ? size === 0 : geometry.output.includes(0);
     if (planes === 0 || nothing) return;
-    const sums = mode === "avgBackward" ? heap.alloc(size * laneBytes(item.lane)) : 0;
-    const words = [planes, ...geometryWords(geometry), out, input, indices, Number(countPadding), sums];
-    withTable(heap, words, (table) => run(table, divisor));
+    const buffer = mode === "avgBackward" ? (size * laneBytes(item.lane) + 63) & -64 : 0;
+    const pieces = piecesOf(ctx, planes, columnsOf(geometry));
+    const sums = buffer === 0 ? 0 : heap.alloc(buffer * pieces);
+    const [toOut, toInput] = mode === "avgBackward" ? [size, outputSize(geometry)] : [outputSize(geometry), size];
+    eachPlanes(ctx, planes, columnsOf(geometry), (from, to, piece) => {
+      const chosen = indices === 0 ? 0 : indices + outputSize(geometry) * from * 8;
+      const addresses = [out + toOut * from * item.bytes, input + toInput * from * item.bytes, chosen];
+      const words = [to - from, ...geometryWords(geometry), ...addresses, Number(countPadding), sums + buffer * piece];
+      return { func: run, words, rest: [divisor] };
+    });
     if (sums !== 0) heap.free(sums);
   };
 }

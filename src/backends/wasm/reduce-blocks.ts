@@ -3,12 +3,11 @@
  * reduction of the blocks' results in order. The blocks depend on shape and strides only, as the result does.
  */
 import { dtypes } from "../../core/dtype.ts";
-import { cast, load } from "../../ir/expr.ts";
-import type { Operand, ReduceKernel, ReduceRun } from "../../ir/kernel.ts";
-import { laneDType } from "../../ir/kernel.ts";
+import { load, loadBool } from "../../ir/expr.ts";
+import { laneDType, type Operand, type ReduceKernel, type ReduceRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
-import { laneInfo } from "./lanes.ts";
 import { WORTH } from "./parallel.ts";
+import { keepsTotal } from "./reduce-state.ts";
 
 /** As `ReduceRun`; `count`: of how many elements `post` is to know, if not those of `inner`. */
 export type CountingReduce = (
@@ -47,7 +46,7 @@ export function reduceInBlocks(
   { heap }: WasmContext,
   direct: (kernel: ReduceKernel) => CountingReduce,
 ): ReduceRun {
-  const { blocks, combine, partBytes } = stagesOf(kernel, direct);
+  const { blocks, combine, partBytes } = stagesOf(kernel, heap, direct);
   return (outer, inner, out, inputs) => {
     const results = product(outer);
     const count = product(inner);
@@ -73,6 +72,37 @@ export function reduceInBlocks(
     combine(outer, [number], out, [{ address: parts, strides: [...strides.slice(1), strides[0]!] }], count);
     heap.free(parts);
   };
+}
+
+/** The kernels of a reduction in blocks. A float32 sum stays in float64 until all blocks are added. */
+function stagesOf(
+  kernel: ReduceKernel,
+  heap: WasmContext["heap"],
+  direct: (kernel: ReduceKernel) => CountingReduce,
+): Stages {
+  const { combine, lane } = kernel;
+  const logical = combine === "and" || combine === "or";
+  const own = logical ? "bool" : laneDType[lane];
+  const wide: ReduceKernel = { ...kernel, post: null, output: "float64" };
+  const part = keepsTotal(wide) ? "float64" : own;
+  const blocks = direct({ ...kernel, post: null, output: part });
+  const pre = logical ? loadBool(0) : load(0);
+  const partBytes = dtypes[part].itemsize;
+  if (!keepsTotal(wide)) return { blocks, combine: direct({ ...kernel, pre, inputs: [part] }), partBytes };
+  const add = { ...kernel, pre, post: null, lane: "f64", inputs: [part] } as const;
+  if (kernel.post === null && (kernel.output === "float32" || kernel.output === "float64")) {
+    return { blocks, combine: direct(add), partBytes };
+  }
+  const total = direct({ ...add, output: "float32" });
+  const finish = direct({ ...kernel, pre, inputs: ["float32"] });
+  const both: CountingReduce = (outer, inner, out, inputs, count) => {
+    const address = heap.alloc(4 * product(outer));
+    const sums = { address, strides: dense(outer) };
+    total(outer, inner, sums, inputs);
+    finish(outer, [1], out, [{ address, strides: [...sums.strides, 1] }], count);
+    heap.free(address);
+  };
+  return { blocks, combine: both, partBytes };
 }
 
 function dense(shape: readonly number[]): number[] {

@@ -6,7 +6,7 @@ import { InputReader } from "./inputs.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims } from "./odometer.ts";
-import { storeResult } from "./reduce-result.ts";
+import { storeState } from "./reduce-result.ts";
 import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 
 /** Vectors side by side: what a cache line of float32 holds. */
@@ -83,7 +83,7 @@ function emitColumns(f: FuncBuilder, all: Columns, left: Local, width: number, v
       for (const state of states) state.start();
       emitRows(v, all, states);
       for (const state of states) {
-        storeResult(v, kernel, state.columns(), count, out);
+        storeState(v, kernel, state, { which: "columns", count, out });
         advance(f, out, width);
       }
       for (const input of inputs) advance(f, input, width * vectors);

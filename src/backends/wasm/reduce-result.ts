@@ -5,10 +5,21 @@ import { asLane, asMask, emitExpr, type Value } from "./emit.ts";
 import { outputBytes } from "./inputs.ts";
 import { type Formula, laneInfo, type Term } from "./lanes.ts";
 import type { Local } from "./module.ts";
-import { isArg } from "./reduce-state.ts";
+import { type Accumulator, isArg, keepsTotal } from "./reduce-state.ts";
+
+/** Stores a float64 total, or what the accumulator's result becomes: one of all lanes, or one per lane. */
+export function storeState(
+  v: Formula,
+  kernel: ReduceKernel,
+  state: Accumulator,
+  { which, count, out }: { readonly which: "row" | "columns"; readonly count: Local; readonly out: Walk },
+): void {
+  if (keepsTotal(kernel) && state.totals !== undefined) storeBytes(v.f, out, state.totals[which](), v.active);
+  else storeResult(v, kernel, state[which](), count, out);
+}
 
 /** Stores what `combined`, the results of the active lanes, become; `count` elements went into each. */
-export function storeResult(v: Formula, kernel: ReduceKernel, combined: Value, count: Local, out: Walk): void {
+function storeResult(v: Formula, kernel: ReduceKernel, combined: Value, count: Local, out: Walk): void {
   const arg = isArg(kernel.combine);
   if (arg && kernel.post === null) {
     storePositions(v, combined.term, out);

@@ -6,7 +6,7 @@ import { InputReader } from "./inputs.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims } from "./odometer.ts";
-import { storeResult } from "./reduce-result.ts";
+import { storeState } from "./reduce-result.ts";
 import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 import { isLight } from "./weight.ts";
 
@@ -44,7 +44,7 @@ export function rowFunction(module: ModuleBuilder, kernel: ReduceKernel, classes
         emitRow(f, kernel, n!, walks, { state, position, blocks });
       });
       const target: Walk = { dtype: kernel.output, walk: "c", address: out!, stride: null };
-      storeResult(new Formula(f, kernel.lane, 1), kernel, state.row(), count!, target);
+      storeState(new Formula(f, kernel.lane, 1), kernel, state, { which: "row", count: count!, out: target });
     });
   });
 }

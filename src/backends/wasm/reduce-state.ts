@@ -1,6 +1,7 @@
 /** The running state of a reduction: in vectors while elements come, and what it comes to at the end. */
 import type { Lane } from "../../core/dtype.ts";
 import type { Combine, ReduceKernel } from "../../ir/kernel.ts";
+import type { Vectors } from "./convert.ts";
 import { asLane, asMask, type Value } from "./emit.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local } from "./module.ts";
@@ -18,6 +19,13 @@ export interface Accumulator {
   columns(): Value;
   /** The result of all lanes together, in the first lane at least. */
   row(): Value;
+  /** The same in float64, where a float32 kernel keeps it so. */
+  readonly totals?: { columns(): Vectors; row(): Vectors };
+}
+
+/** Whether a kernel's result is the float64 total of a float32 sum, to be added to others. */
+export function keepsTotal({ combine, lane, post, output }: ReduceKernel): boolean {
+  return combine === "sum" && lane === "f32" && post === null && output === "float64";
 }
 
 /** Whether the result is a position. */
@@ -118,6 +126,10 @@ function sumFloat32(v: Formula, slots: number): Accumulator {
   const [low, high] = [v.variable(), v.variable()];
   const promote = (x: Term): Term => d.op("f64x2.promote_low_f32x4", x);
   const demote = (x: Term): Term => v.op("f32x4.demote_f64x2_zero", x);
+  const all = (): Term => {
+    const both = d.let(d.add(low, high));
+    return d.add(both, d.upper(both));
+  };
   const addTotals = (x: Local): void => {
     assign(d, low, d.add(low, promote(x)));
     assign(d, high, d.add(high, promote(v.upper(x))));
@@ -141,10 +153,8 @@ function sumFloat32(v: Formula, slots: number): Accumulator {
       else assign(d, low, d.add(low, d.and(promote(x), firstLane(d))));
     },
     columns: () => ({ term: v.joinLow(demote(low), demote(high)), mask: false }),
-    row: () => {
-      const both = d.let(d.add(low, high));
-      return { term: demote(d.add(both, d.upper(both))), mask: false };
-    },
+    row: () => ({ term: demote(all()), mask: false }),
+    totals: { columns: () => [low, high], row: () => [d.let(all())] },
   };
 }
 

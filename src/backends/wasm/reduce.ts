@@ -9,7 +9,7 @@ import { exported, ModuleBuilder } from "./module.ts";
 import { tableWords } from "./odometer.ts";
 import { cutDims, cuttingDim, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
-import { inBlocks, reduceInBlocks } from "./reduce-blocks.ts";
+import { type CountingReduce, inBlocks, reduceInBlocks } from "./reduce-blocks.ts";
 import { columnFunction } from "./reduce-columns.ts";
 import { rowFunction } from "./reduce-rows.ts";
 import { isArg } from "./reduce-state.ts";
@@ -44,20 +44,20 @@ interface Plan {
 /** Compiles a reduction; one module per way of walking the operands, at its first use. */
 export function reduce(kernel: ReduceKernel, context: WasmContext): ReduceRun {
   const direct = reduceDirectly(kernel, context);
-  if (isArg(kernel.combine)) return direct.run;
+  if (isArg(kernel.combine)) return (outer, inner, out, inputs) => direct(outer, inner, out, inputs);
   let blocks: ReduceRun | null = null;
   return (outer, inner, out, inputs) => {
     if (!inBlocks(outer, inner)) {
-      direct.run(outer, inner, out, inputs);
+      direct(outer, inner, out, inputs);
       return;
     }
-    blocks ??= reduceInBlocks(kernel, context, reduceDirectly);
+    blocks ??= reduceInBlocks(kernel, context, (stage) => reduceDirectly(stage, context));
     blocks(outer, inner, out, inputs);
   };
 }
 
 /** A reduction whose results are each made in one go, on several threads where there are many. */
-function reduceDirectly(kernel: ReduceKernel, context: WasmContext): DirectReduce {
+function reduceDirectly(kernel: ReduceKernel, context: WasmContext): CountingReduce {
   const runs = new Map<string, Run>();
   const plans = new Plans<readonly Plan[]>();
   const sizes = kernel.inputs.map((name) => dtypes[name].itemsize);
@@ -83,35 +83,22 @@ function reduceDirectly(kernel: ReduceKernel, context: WasmContext): DirectReduc
     const way = columnWay(kernel, dims, sizes, outSize) ?? rowWay(dims, sizes);
     return cutWay(way, [outSize, ...sizes], pieces).map((part) => planOf(part, count ?? dims.count));
   };
-  const run = (
-    outer: readonly number[],
-    inner: readonly number[],
-    out: Operand,
-    inputs: readonly Operand[],
-    count: number | null = null,
-  ): void => {
+  return (outer, inner, out, inputs, count = null) => {
     if (outer.includes(0)) return;
     const operands = [out, ...inputs];
     const pieces = context.team.pieces(numelOf(outer) * numelOf(inner), WORTH);
-    const key = [...inner, pieces, count ?? -1];
+    // No size is negative.
+    const key = pieces === 1 && count === null ? inner : [...inner, -1, pieces, count ?? -1];
     const parts =
       plans.find(operands, outer, key) ??
       plans.keep(plansOf(outer, inner, operands, { pieces, count }), operands, outer, key);
     if (parts.length === 1) runPlan(context, parts[0]!, operands);
-    else runTables(context, parts.map((plan) => callOf(plan, operands)));
+    else
+      runTables(
+        context,
+        parts.map((plan) => callOf(plan, operands)),
+      );
   };
-  return { run };
-}
-
-/** `count`: of how many elements `post` is to know, if not those of `inner`. */
-export interface DirectReduce {
-  run(
-    outer: readonly number[],
-    inner: readonly number[],
-    out: Operand,
-    inputs: readonly Operand[],
-    count?: number | null,
-  ): void;
 }
 
 function numelOf(shape: readonly number[]): number {

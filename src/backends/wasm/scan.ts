@@ -48,11 +48,18 @@ export function scan(kernel: ScanKernel, context: WasmContext): ScanRun {
   return (shape, length, out, input, indices) => {
     if (length === 0 || shape.includes(0)) return;
     const operands = indices === null ? [out, input] : [out, input, indices];
-    const pieces = context.team.pieces(shape.reduce((product, size) => product * size, length), WORTH);
+    const pieces = context.team.pieces(
+      shape.reduce((product, size) => product * size, length),
+      WORTH,
+    );
     const key = [length, pieces];
     const parts =
       plans.find(operands, shape, key) ?? plans.keep(plansOf(shape, length, operands, pieces), operands, shape, key);
-    if (parts.length > 1) runTables(context, parts.map((plan) => callOf(plan, operands)));
+    if (parts.length > 1)
+      runTables(
+        context,
+        parts.map((plan) => callOf(plan, operands)),
+      );
     else {
       const addresses = operands.map(({ address }) => address);
       parts[0]!.run(placeTable(context.heap, parts[0]!.words, 1, addresses), parts[0]!.rank);

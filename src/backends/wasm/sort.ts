@@ -5,7 +5,9 @@ import type { SortKernel, SortRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { bits, type Element } from "./element.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
+import { ranges, WORTH_HEAVY } from "./parallel.ts";
 import { emitKey, type KeyForm, keyForm } from "./sort-key.ts";
+import type { Call } from "./team.ts";
 import { times } from "./walk.ts";
 
 type RowsFunction = (
@@ -47,16 +49,27 @@ export function sort(kernel: SortKernel, ctx: WasmContext): SortRun {
       heap.free(copy);
       return;
     }
-    if (length <= INSERTION_LENGTH) {
+    const short = length <= INSERTION_LENGTH;
+    const digit = length >= WIDE_LENGTH && form.width > 16 ? 11 : 8;
+    const pairs = length * form.pairBytes;
+    const radix = digit === 11 ? wide : narrow;
+    const bytes = short ? pairs : 2 * pairs + passes(form, digit) * 4 * 2 ** digit;
+    const pieces = Math.min(rows, ctx.team.pieces(rows * length, WORTH_HEAVY));
+    if (short && pieces === 1) {
       insertion(rows, length, values, indices, input, heap.scratch + SCRATCH_TABLES, 0, 0);
       return;
     }
-    const digit = length >= WIDE_LENGTH && form.width > 16 ? 11 : 8;
-    const pairs = length * form.pairBytes;
-    const buffer = heap.alloc(2 * pairs + passes(form, digit) * 4 * 2 ** digit);
-    const radix = digit === 11 ? wide : narrow;
-    radix(rows, length, values, indices, input, buffer, buffer + pairs, buffer + 2 * pairs);
-    heap.free(buffer);
+    const each = (bytes + 63) & -64;
+    const buffers = heap.alloc(each * pieces);
+    const { itemsize } = dtypes[kernel.dtype];
+    const calls = ranges(rows, pieces).map(([from, to], piece): Call => {
+      const at = (address: number, size: number): number => (address === 0 ? 0 : address + from * length * size);
+      const buffer = buffers + each * piece;
+      const args = [to - from, length, at(values, itemsize), at(indices, 8), at(input, itemsize)];
+      return { func: short ? insertion : radix, args: [...args, buffer, buffer + pairs, buffer + 2 * pairs] };
+    });
+    ctx.team.run(calls);
+    heap.free(buffers);
   };
   return run;
 }

@@ -97,6 +97,11 @@ export class Team {
     return this.#heap.shared ? threadCount() : 1;
   }
 
+  /** Calls that other threads than the main one have run. */
+  get helped(): number {
+    return this.#control === null ? 0 : Atomics.load(this.#control.words, word.helped);
+  }
+
   /** Into how many calls to cut `work` of which `worth` is the least that pays; 1: not at all. */
   pieces(work: number, worth: number, perThread = 4): number {
     if (work < worth) return 1;

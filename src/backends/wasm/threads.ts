@@ -32,7 +32,8 @@ export function chooseThreads(count: number | null): void {
 export function whyNoThreads(shared: boolean): string | null {
   if (failure !== null) return `workers do not start (${failure})`;
   if (shared) return null;
-  if (typeof SharedArrayBuffer === "undefined") return "this page is not cross-origin isolated, so it has no shared memory";
+  if (typeof SharedArrayBuffer === "undefined")
+    return "this page is not cross-origin isolated, so it has no shared memory";
   return "the memory is not shared";
 }
 

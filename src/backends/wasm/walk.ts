@@ -1,6 +1,7 @@
 /** Nested loops over strided operands: all dims but the innermost stand in a table that the kernel counts through. */
 import { type Heap, SCRATCH_BYTES, SCRATCH_TABLES } from "../../core/heap.ts";
 import type { FuncBuilder, Label, Local } from "./module.ts";
+import { cuttingDim, ranges } from "./parallel.ts";
 
 /** Dims from the innermost out, without those of size 1 and with all merged that can be. */
 export interface Dims {
@@ -30,6 +31,25 @@ export function collapse(
     }
   }
   return { sizes, steps };
+}
+
+/** Part of a walk, and how many bytes behind the operands' addresses it begins. */
+export interface WalkPart {
+  readonly dims: Dims;
+  readonly offsets: readonly number[];
+}
+
+/** Cuts a walk along its outermost long dim. */
+export function cutWalk(dims: Dims, pieces: number): WalkPart[] {
+  const { sizes, steps } = dims;
+  const outermostFirst = [...sizes].reverse();
+  const found = pieces === 1 ? -1 : cuttingDim(outermostFirst, pieces);
+  if (found < 0) return [{ dims, offsets: (steps[0] ?? []).map(() => 0) }];
+  const dim = sizes.length - 1 - found;
+  return ranges(sizes[dim]!, pieces).map(([from, to]) => ({
+    dims: { sizes: sizes.map((size, i) => (i === dim ? to - from : size)), steps },
+    offsets: steps[dim]!.map((bytes) => bytes * from),
+  }));
 }
 
 /**

@@ -7,6 +7,7 @@ import type { WasmContext } from "./context.ts";
 import { bits, type Element, element } from "./element.ts";
 import { copyBytes } from "./gather.ts";
 import {
+  columnsOf,
   type Dim,
   type Dims3,
   emitCeilDiv,
@@ -19,7 +20,8 @@ import {
   upTo,
 } from "./geometry.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
-import { copyOf, withTable } from "./walk.ts";
+import { eachPlanes, piecesOf } from "./planes.ts";
+import { copyOf } from "./walk.ts";
 
 type TableFunction = (table: number) => void;
 
@@ -54,8 +56,7 @@ function readWindow(f: FuncBuilder, table: Local): WindowLocals {
 }
 
 function im2col(kernel: WindowKernel, ctx: WasmContext): WindowRun {
-  const { heap } = ctx;
-  const module = new ModuleBuilder(heap.shared);
+  const module = new ModuleBuilder(ctx.heap.shared);
   const item = bits(module, kernel.dtype);
   const copy = copyBytes(module);
   module.func("run", ["i32"], [], (f, table) => {
@@ -68,7 +69,11 @@ function im2col(kernel: WindowKernel, ctx: WasmContext): WindowRun {
   const run = exported<TableFunction>(ctx.instantiate(module.finish()), "run");
   return (planes, geometry, image, columns) => {
     if (planes === 0 || geometry.output.includes(0)) return;
-    withTable(heap, windowWords(planes, geometry, image, item.bytes, columns, 0), run);
+    eachPlanes(ctx, planes, columnsOf(geometry), (from, to) => {
+      const at = { ...image, address: image.address + image.strides[0]! * from * item.bytes };
+      const target = columns + columnsOf(geometry) * from * item.bytes;
+      return { func: run, words: windowWords(to - from, geometry, at, item.bytes, target, 0), rest: [] };
+    });
   };
 }
 
@@ -214,8 +219,15 @@ function col2im(kernel: WindowKernel, ctx: WasmContext): WindowRun {
   return (planes, geometry, image, columns) => {
     const size = planeSize(geometry);
     if (planes === 0 || size === 0) return;
-    const sums = heap.alloc(size * laneBytes(lane));
-    withTable(heap, windowWords(planes, geometry, image, item.bytes, columns, sums), run);
+    const buffer = (size * laneBytes(lane) + 63) & -64;
+    const pieces = piecesOf(ctx, planes, columnsOf(geometry));
+    const sums = heap.alloc(buffer * pieces);
+    eachPlanes(ctx, planes, columnsOf(geometry), (from, to, piece) => {
+      const at = { ...image, address: image.address + image.strides[0]! * from * item.bytes };
+      const source = columns + columnsOf(geometry) * from * item.bytes;
+      const words = windowWords(to - from, geometry, at, item.bytes, source, sums + buffer * piece);
+      return { func: run, words, rest: [] };
+    });
     heap.free(sums);
   };
 }

@@ -18,6 +18,8 @@ export const word = {
   pages: 6,
   /** Modules in the table. */
   modules: 7,
+  /** Calls that workers have run, in all regions. */
+  helped: 8,
 } as const;
 
 /** Most calls of a region: their number is a byte of the claim. */
@@ -80,6 +82,7 @@ function work({ memory, control, number }) {
     } catch {
       Atomics.store(words, ${word.failed}, 1);
     }
+    Atomics.add(words, ${word.helped}, 1);
     Atomics.add(words, ${word.done}, 1);
     if (Atomics.load(words, ${word.waiting}) === 1) Atomics.notify(words, ${word.done});
   }

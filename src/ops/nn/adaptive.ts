@@ -57,7 +57,10 @@ function meanMatrix(like: Tensor, input: number, output: number): Tensor {
     matrix.zero_();
     for (let i = 0; i < output; i++) {
       const [from, to] = [first(i, input, output), behind(i, input, output)];
-      matrix.select(0, i).narrow(0, from, to - from).fill_(1 / (to - from));
+      matrix
+        .select(0, i)
+        .narrow(0, from, to - from)
+        .fill_(1 / (to - from));
     }
     return matrix;
   });
@@ -111,7 +114,11 @@ function adaptiveAvg(dims: number): AdaptivePool {
       );
       checkInput(op, x, dims, ",");
       needFloat(op, x.dtype);
-      if (sizes.every((n) => n === 1)) return x.mean(sizes.map((_, d) => d - dims), true);
+      if (sizes.every((n) => n === 1))
+        return x.mean(
+          sizes.map((_, d) => d - dims),
+          true,
+        );
       return adaptiveMean(x, sizes, `AdaptiveAvgPool${dims}DBackward0`);
     },
   );
@@ -186,10 +193,15 @@ function unevenMaxima(x: Tensor, output: readonly number[], node: string): [Tens
   const { table, length } = windowTable(input, output);
   const { values, indices } = unrecorded(() => {
     const positions = int64Tensor(x, table);
-    const rows = reshaped(dense(x), [planes, product(input)]).indexSelect(1, positions).view(planes * windows, length);
+    const rows = reshaped(dense(x), [planes, product(input)])
+      .indexSelect(1, positions)
+      .view(planes * windows, length);
     const best = rows.argmax(1).view(planes, windows);
     const values = gatherRaw(rows, best.view(planes * windows, 1));
-    const spread = positions.view(1, windows, length).expand(planes, windows, length).reshape(planes * windows, length);
+    const spread = positions
+      .view(1, windows, length)
+      .expand(planes, windows, length)
+      .reshape(planes * windows, length);
     return { values, indices: gatherRaw(spread, best.view(planes * windows, 1)) };
   });
   const at = reshaped(indices, shape);
@@ -224,7 +236,8 @@ function adaptiveMax(dims: number, v: Values): [Tensor, Tensor] {
 }
 
 /** An adaptive maximum pooling's call: the maxima, or with `returnIndices` also their positions. */
-export interface AdaptiveMaxPool extends Op<[outputSize: OutputSize, returnIndices?: false], "outputSize returnIndices"> {
+export interface AdaptiveMaxPool
+  extends Op<[outputSize: OutputSize, returnIndices?: false], "outputSize returnIndices"> {
   (input: Tensor, outputSize: OutputSize, returnIndices: true): [Tensor, Tensor];
   (input: Tensor, outputSize: OutputSize, options: { returnIndices: true }): [Tensor, Tensor];
 }

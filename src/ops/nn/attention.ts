@@ -76,7 +76,9 @@ export const scaledDotProductAttention: ScaledDotProductAttention = fn<ScaledDot
     const allowed = p.isCausal ? causal(q.detach(), q.shape.at(-2)!, key.shape.at(-2)!) : mask;
     if (allowed !== null) {
       scores =
-        allowed.dtype === bool ? scores.maskedFill(allowed.logicalNot(), Number.NEGATIVE_INFINITY) : scores.add(allowed);
+        allowed.dtype === bool
+          ? scores.maskedFill(allowed.logicalNot(), Number.NEGATIVE_INFINITY)
+          : scores.add(allowed);
     }
     const weights = emptyRows(softmax(scores, -1), allowed, scores);
     const kept = (p.dropoutP as number) > 0 ? dropout(weights, p.dropoutP as number) : weights;

@@ -1,7 +1,8 @@
 /** Dropout: elements, or whole channels, set to 0 (or to SELU's saturation) at random. */
+
+import { fillBernoulli } from "../../core/discrete.ts";
 import { check, RuntimeError, ValueError } from "../../core/errors.ts";
 import { defaultGenerator } from "../../core/generator.ts";
-import { fillBernoulli } from "../../core/discrete.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { warn } from "../../core/warnings.ts";
 import type { Op } from "../call.ts";
@@ -45,9 +46,7 @@ function drop(input: Tensor, v: Values, feature: boolean): Tensor {
 
 function needFloatNoise(input: Tensor): void {
   if (!input.dtype.isFloatingPoint) {
-    throw new RuntimeError(
-      `result type Float can't be cast to the desired output type ${input.dtype.scalarName}`,
-    );
+    throw new RuntimeError(`result type Float can't be cast to the desired output type ${input.dtype.scalarName}`);
   }
 }
 
@@ -70,8 +69,7 @@ export const dropout1d: Dropout = fn<Dropout>({ name: "dropout1d", params, kind:
       "(i.e. 2D or 3D inputs).",
   );
   if (rank === 3) return drop(input, v, true);
-  const out = drop(input.unsqueeze(0), v, true);
-  return v.inplace ? (out.squeeze(0), input) : out.squeeze(0);
+  return drop(input.unsqueeze(0), v, true).squeeze(0);
 });
 
 function warnRank(op: string, rank: number, dims: number): void {
@@ -109,8 +107,7 @@ export const dropout3d: Dropout = fn<Dropout>({ name: "dropout3d", params, kind:
   const rank = input.dim();
   if (rank !== 4 && rank !== 5) warnRank("dropout3d", rank, 3);
   if (rank === 5) return drop(input, v, true);
-  const out = drop(input.unsqueeze(0), v, true);
-  return v.inplace ? (out.squeeze(0), input) : out.squeeze(0);
+  return drop(input.unsqueeze(0), v, true).squeeze(0);
 });
 
 /** The value that SELU saturates at, negated: -scale · alpha. */
@@ -128,7 +125,10 @@ function alphaDrop(v: Values, feature: boolean): Tensor {
   const a = 1 / Math.sqrt((saturation * saturation * p + 1) * (1 - p));
   const { noise, shift } = unrecorded(() => {
     const kept = mask(input, feature, 1 - p);
-    const shift = kept.sub(1).mul_(saturation * a).add_(saturation * a * p);
+    const shift = kept
+      .sub(1)
+      .mul_(saturation * a)
+      .add_(saturation * a * p);
     return { noise: kept.mul_(a), shift };
   });
   return inplace ? input.mul_(noise).add_(shift) : input.mul(noise).add(shift);

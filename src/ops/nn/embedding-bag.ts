@@ -49,8 +49,7 @@ function checkOffsets(offsets: readonly bigint[], length: number): void {
   );
   check(
     offsets.length === 0 || Number(offsets.at(-1)) <= length,
-    () =>
-      `offsets[-1] can not be greater than input's length ${length} but got offsets[-1] of ${offsets.at(-1)}`,
+    () => `offsets[-1] can not be greater than input's length ${length} but got offsets[-1] of ${offsets.at(-1)}`,
   );
 }
 
@@ -68,7 +67,11 @@ function bagsOf(input: Tensor, offsets: Tensor | null, weights: Tensor | null, i
     const of = BigInt64Array.from({ length: count * length }, (_, i) => BigInt(Math.floor(i / length)));
     return { flat, of: int64Tensor(flat, of), count, weights: weights?.reshape(-1) ?? null };
   }
-  check(input.dim() === 1, () => `input has to be 1D or 2D Tensor, but got Tensor of dimension ${input.dim()}`, ValueError);
+  check(
+    input.dim() === 1,
+    () => `input has to be 1D or 2D Tensor, but got Tensor of dimension ${input.dim()}`,
+    ValueError,
+  );
   check(offsets !== null, () => "offsets has to be a 1D Tensor but got None", ValueError);
   check(offsets.dim() === 1, () => "offsets has to be a 1D Tensor", ValueError);
   needIndices("embedding_bag", offsets);
@@ -114,7 +117,10 @@ function bagMaxima(weight: Tensor, bags: Bags): Tensor {
   const rows = weight.indexSelect(0, bags.flat.indexSelect(0, index)).view(bags.count, longest, width);
   const best = unrecorded(() => rows.detach().argmax(1, true));
   const maxima = rows.gather(1, best).squeeze(1);
-  const empty = int64Tensor(weight, BigInt64Array.from(members, (m) => (m.length === 0 ? 1n : 0n)));
+  const empty = int64Tensor(
+    weight,
+    BigInt64Array.from(members, (m) => (m.length === 0 ? 1n : 0n)),
+  );
   return maxima.maskedFill(empty.ne(0).unsqueeze(1), 0);
 }
 
@@ -138,12 +144,12 @@ function scaleGradient(rows: Tensor, by: Tensor): Tensor {
 }
 
 function checkModes(mode: string, scaled: boolean, sparse: boolean, perSample: Tensor | null): asserts mode is BagMode {
-  check(mode === "sum" || mode === "mean" || mode === "max", () => "mode has to be one of sum, mean or max", ValueError);
   check(
-    mode !== "max" || !scaled,
-    () => "max mode does not support scaling the gradient by the frequency",
+    mode === "sum" || mode === "mean" || mode === "max",
+    () => "mode has to be one of sum, mean or max",
     ValueError,
   );
+  check(mode !== "max" || !scaled, () => "max mode does not support scaling the gradient by the frequency", ValueError);
   check(mode !== "max" || !sparse, () => "max mode does not support sparse weights", ValueError);
   check(
     perSample === null || mode === "sum",
@@ -174,7 +180,11 @@ export const embeddingBag: EmbeddingBag = fn<EmbeddingBag>(
       ValueError,
     );
     needIndices("embedding_bag", input);
-    check(weight.dim() === 2, () => "weight has to be a 2D Tensor, but got Tensor of dimension " + `${weight.dim()}`, ValueError);
+    check(
+      weight.dim() === 2,
+      () => `weight has to be a 2D Tensor, but got Tensor of dimension ${weight.dim()}`,
+      ValueError,
+    );
     checkModes(mode, scaled, v.sparse as boolean, perSample);
     const padding = paddingRow(v.paddingIdx as number | null, weight.shape[0]!);
     refuseSparse("embedding_bag", v.sparse as boolean);

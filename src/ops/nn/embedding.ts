@@ -22,7 +22,12 @@ export function needIndices(op: string, indices: Tensor): void {
 }
 
 /** Throws where an index names no row. */
-export function checkRows(flat: Tensor, rows: number, message: (index: number) => string, kind: ErrorClass = IndexError): void {
+export function checkRows(
+  flat: Tensor,
+  rows: number,
+  message: (index: number) => string,
+  kind: ErrorClass = IndexError,
+): void {
   if (isMeta(flat) || flat.numel() === 0) return;
   const [low, high] = [Number(flat.amin().item()), Number(flat.amax().item())];
   const bad = low < 0 ? low : high >= rows ? high : null;
@@ -127,10 +132,7 @@ export type OneHot = Op<[numClasses?: number], "numClasses">;
 /** A last dim with 1 at each index and 0 elsewhere; -1 classes means as many as the largest index needs. */
 export const oneHot: OneHot = fn<OneHot>({ name: "oneHot", params: "tensor:tensor numClasses:int=-1" }, (v) => {
   const [indices, given] = [v.tensor as Tensor, v.numClasses as number];
-  check(
-    indices.dtype === int64,
-    () => `one_hot is only applicable to index tensor.${longHint(indices).slice(1)}`,
-  );
+  check(indices.dtype === int64, () => `one_hot is only applicable to index tensor.${longHint(indices).slice(1)}`);
   if (indices.numel() === 0) {
     check(given > 0, () => "Can not infer total number of classes from empty tensor.");
     return indices.newZeros([...indices.shape, given]);

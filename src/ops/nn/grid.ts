@@ -25,7 +25,11 @@ interface Sampling {
 
 /** From [-1, 1] to pixels. */
 function toPixels(x: Tensor, size: number, alignCorners: boolean): Tensor {
-  if (alignCorners) return x.add(1).div(2).mul(size - 1);
+  if (alignCorners)
+    return x
+      .add(1)
+      .div(2)
+      .mul(size - 1);
   return x.add(1).mul(size).sub(1).div(2);
 }
 
@@ -33,7 +37,10 @@ function toPixels(x: Tensor, size: number, alignCorners: boolean): Tensor {
 function clipped(x: Tensor, size: number): Tensor {
   const inside = x.gt(0).logicalAnd(x.lt(size - 1));
   // NaN counts as 0, so that it can be an index.
-  const edge = x.detach().nanToNum(0).clamp(0, size - 1);
+  const edge = x
+    .detach()
+    .nanToNum(0)
+    .clamp(0, size - 1);
   return x.where(inside, edge);
 }
 
@@ -95,8 +102,21 @@ function sampleLinear(image: Tensor, at: readonly Tensor[]): Tensor {
 /** Keys' cubic with a = -0.75, at four distances from a fraction. */
 function cubicShares(t: Tensor): Tensor[] {
   const a = -0.75;
-  const near = (x: Tensor): Tensor => x.mul(a + 2).sub(a + 3).mul(x).mul(x).add(1);
-  const far = (x: Tensor): Tensor => x.mul(a).sub(5 * a).mul(x).add(8 * a).mul(x).sub(4 * a);
+  const near = (x: Tensor): Tensor =>
+    x
+      .mul(a + 2)
+      .sub(a + 3)
+      .mul(x)
+      .mul(x)
+      .add(1);
+  const far = (x: Tensor): Tensor =>
+    x
+      .mul(a)
+      .sub(5 * a)
+      .mul(x)
+      .add(8 * a)
+      .mul(x)
+      .sub(4 * a);
   const rest = t.neg().add(1);
   return [far(t.add(1)), near(t), near(rest), far(rest.add(1))];
 }
@@ -109,7 +129,9 @@ function sampleCubic(image: Tensor, at: readonly Tensor[], s: Sampling): Tensor 
   for (let i = 0; i < 4; i++) {
     let row: Tensor | null = null;
     for (let j = 0; j < 4; j++) {
-      const position = [low[0]!.add(i - 1), low[1]!.add(j - 1)].map((x, d) => padded(x, image.shape[d + 2]!, s).detach());
+      const position = [low[0]!.add(i - 1), low[1]!.add(j - 1)].map((x, d) =>
+        padded(x, image.shape[d + 2]!, s).detach(),
+      );
       const part = pixelsAt(image, position).mul(shares[1]![j]!.unsqueeze(1));
       row = row === null ? part : row.add(part);
     }
@@ -153,12 +175,10 @@ function checkGrid(image: Tensor, grid: Tensor, mode: string): void {
   );
   check(
     image.shape.slice(2).every((n) => n > 0),
-    () => `grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes ${list(image.shape)}`,
+    () =>
+      `grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes ${list(image.shape)}`,
   );
-  check(
-    mode !== "bicubic" || image.dim() === 4,
-    () => "grid_sampler(): bicubic interpolation only supports 4D input",
-  );
+  check(mode !== "bicubic" || image.dim() === 4, () => "grid_sampler(): bicubic interpolation only supports 4D input");
   check(
     image.dtype === grid.dtype,
     () => `expected scalar type ${image.dtype.scalarName} but found ${grid.dtype.scalarName}`,
@@ -173,7 +193,12 @@ export const gridSample: GridSample = fn<GridSample>(
     kind: "custom",
   },
   (v) => {
-    const [image, grid, mode, padding] = [v.input as Tensor, v.grid as Tensor, v.mode as string, v.paddingMode as string];
+    const [image, grid, mode, padding] = [
+      v.input as Tensor,
+      v.grid as Tensor,
+      v.mode as string,
+      v.paddingMode as string,
+    ];
     check(
       mode === "bilinear" || mode === "nearest" || mode === "bicubic",
       () => `nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '${mode}'`,

@@ -17,7 +17,9 @@ export * from "./dropout.ts";
 export { embedding, oneHot } from "./embedding.ts";
 export { embeddingBag } from "./embedding-bag.ts";
 export * from "./fold.ts";
+export * from "./fractional.ts";
 export * from "./grid.ts";
+export * from "./gumbel.ts";
 export * from "./interpolate.ts";
 export * from "./linear.ts";
 export * from "./loss.ts";
@@ -41,5 +43,6 @@ export {
   maxPool3d,
   maxPool3dWithIndices,
 } from "./pool.ts";
-export * from "./unpool.ts";
+export * from "./shuffle.ts";
 export * from "./softmax.ts";
+export * from "./unpool.ts";

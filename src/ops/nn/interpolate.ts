@@ -21,14 +21,7 @@ import {
 } from "./resample.ts";
 
 /** How values between pixels are found. */
-export type InterpolateMode =
-  | "nearest"
-  | "linear"
-  | "bilinear"
-  | "bicubic"
-  | "trilinear"
-  | "area"
-  | "nearest-exact";
+export type InterpolateMode = "nearest" | "linear" | "bilinear" | "bicubic" | "trilinear" | "area" | "nearest-exact";
 
 /** `interpolate(input, size, scaleFactor, mode, alignCorners, recomputeScaleFactor, antialias)`. */
 export type Interpolate = Op<
@@ -97,8 +90,7 @@ function targetOf(x: Tensor, v: Values): Target {
 function checkMode(x: Tensor, mode: string): void {
   const dims = x.dim() - 2;
   const known = ["nearest", "nearest-exact", "area"].includes(mode) || mode in modeDims;
-  const any =
-    `Input Error: Only 3D, 4D and 5D input Tensors supported (got ${x.dim()}D) for the modes: ${modes} (got ${mode})`;
+  const any = `Input Error: Only 3D, 4D and 5D input Tensors supported (got ${x.dim()}D) for the modes: ${modes} (got ${mode})`;
   check(known && dims >= 1 && dims <= 3, () => any, NotImplementedError);
   const needed = modeDims[mode];
   if (needed === undefined || needed === dims) return;
@@ -110,12 +102,10 @@ const axisNames = ["D", "H", "W"];
 
 function checkSizes(x: Tensor, sizes: readonly number[]): void {
   const input = x.shape.slice(2);
-  const shown = (v: readonly number[]): string =>
-    v.map((n, d) => `${axisNames[3 - v.length + d]}: ${n}`).join(", ");
+  const shown = (v: readonly number[]): string => v.map((n, d) => `${axisNames[3 - v.length + d]}: ${n}`).join(", ");
   check(
     [...input, ...sizes].every((n) => n > 0),
-    () =>
-      `Input and output sizes should be greater than 0, but got input (${shown(input)}) output (${shown(sizes)})`,
+    () => `Input and output sizes should be greater than 0, but got input (${shown(input)}) output (${shown(sizes)})`,
   );
   check(
     x.shape[1]! > 0,
@@ -153,8 +143,7 @@ function resized(x: Tensor, v: Values): Tensor {
   const exact = mode === "nearest" || mode === "nearest-exact" || mode === "area";
   check(
     !exact || v.alignCorners === null,
-    () =>
-      "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
+    () => "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
     ValueError,
   );
   const target = targetOf(x, v);
@@ -226,10 +215,7 @@ export const upsample: Upsample = fn<Upsample>(
 );
 
 /** `upsampleNearest(input, size, scaleFactor)`. */
-export type UpsampleBy = Op<
-  [size?: Dims | null, scaleFactor?: number | readonly number[] | null],
-  "size scaleFactor"
->;
+export type UpsampleBy = Op<[size?: Dims | null, scaleFactor?: number | readonly number[] | null], "size scaleFactor">;
 
 const bySize = "input:tensor size:ints?=null scaleFactor:any?=null";
 

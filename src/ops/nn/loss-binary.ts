@@ -15,8 +15,7 @@ const boundedLog1p = (x: ir.Value): ir.Expr => ir.max(ir.log1p(x), -100);
 
 const entropy = (x: ir.Expr, t: ir.Expr): ir.Expr =>
   ir.sub(ir.mul(ir.sub(t, 1), boundedLog1p(ir.neg(x))), ir.mul(t, boundedLog(x)));
-const entropySlope = (x: ir.Expr, t: ir.Expr): ir.Expr =>
-  ir.div(ir.sub(x, t), ir.max(ir.mul(ir.sub(1, x), x), 1e-12));
+const entropySlope = (x: ir.Expr, t: ir.Expr): ir.Expr => ir.div(ir.sub(x, t), ir.max(ir.mul(ir.sub(1, x), x), 1e-12));
 const targetSlope = (x: ir.Expr): ir.Expr => ir.sub(boundedLog1p(ir.neg(x)), boundedLog(x));
 
 const plain = new ElementwiseLoss({
@@ -54,10 +53,7 @@ function needRange(name: string, t: Tensor): void {
 }
 
 function needSameDType(t: Tensor | null, dtype: DType): void {
-  check(
-    t === null || t.dtype === dtype,
-    () => `Found dtype ${t!.dtype.scalarName} but expected ${dtype.scalarName}`,
-  );
+  check(t === null || t.dtype === dtype, () => `Found dtype ${t!.dtype.scalarName} but expected ${dtype.scalarName}`);
 }
 
 /** The cross entropy of probabilities `input` against probabilities `target`. */
@@ -78,10 +74,7 @@ export const binaryCrossEntropy: BinaryCrossEntropy = fn<BinaryCrossEntropy>(
       equalShapes(shape, x.shape),
       () => `The expanded size of the weight ${sizeOf(shape)} must match the input size ${sizeOf(x.shape)}`,
     );
-    check(
-      x.dtype.isFloatingPoint,
-      () => `"binary_cross_entropy" not implemented for '${x.dtype.scalarName}'`,
-    );
+    check(x.dtype.isFloatingPoint, () => `"binary_cross_entropy" not implemented for '${x.dtype.scalarName}'`);
     needSameDType(t, x.dtype);
     needSameDType(weight, x.dtype);
     needRange("input", x);
@@ -97,8 +90,7 @@ function refuseWeightGrad(weight: Tensor): void {
 }
 
 /** `log(1 + exp(-x))` without overflow. */
-const softplusOfMinus = (x: ir.Expr): ir.Expr =>
-  ir.add(ir.log1p(ir.exp(ir.neg(ir.abs(x)))), ir.max(ir.neg(x), 0));
+const softplusOfMinus = (x: ir.Expr): ir.Expr => ir.add(ir.log1p(ir.exp(ir.neg(ir.abs(x)))), ir.max(ir.neg(x), 0));
 const sigmoid = (x: ir.Expr): ir.Expr => ir.div(1, ir.add(1, ir.exp(ir.neg(x))));
 const logSigmoid = (x: ir.Expr): ir.Expr => ir.neg(softplusOfMinus(x));
 
@@ -168,8 +160,8 @@ export const binaryCrossEntropyWithLogits: BinaryCrossEntropyWithLogits = fn<Bin
     );
     let shape: readonly number[] = x.shape;
     for (const w of [weight, posWeight]) if (w !== null) shape = broadcastShapes(shape, w.shape);
-    const fit = (a: Tensor): Tensor => (equalShapes(a.shape, shape) ? a : a.expand(shape));
-    const pair = [fit(x), fit(t)];
+    const stretch = (a: Tensor): Tensor => (equalShapes(a.shape, shape) ? a : a.expand(shape));
+    const pair = [stretch(x), stretch(t)];
     if (posWeight !== null) return positiveLogits.apply([...pair, weight ?? 1, posWeight], shape, reduction);
     if (weight !== null) return weightedLogits.apply([...pair, weight], shape, reduction);
     return logits.apply(pair, shape, reduction);

@@ -100,10 +100,7 @@ function nllOf(input: Tensor, target: Tensor, s: Omit<Nll, "node">): Tensor {
   if (!spatial) checkFlat(input, target);
   checkTargetDType(target);
   checkClassWeight(input, s.weight, input.shape[rank === 1 ? 0 : 1]!);
-  check(
-    input.dtype.isFloatingPoint,
-    () => `"nll_loss_out_frame" not implemented for '${input.dtype.scalarName}'`,
-  );
+  check(input.dtype.isFloatingPoint, () => `"nll_loss_out_frame" not implemented for '${input.dtype.scalarName}'`);
   return nll(input, target, { ...s, node: spatial ? "NllLoss2DBackward0" : "NllLossBackward0" });
 }
 
@@ -118,8 +115,7 @@ function checkFlat(input: Tensor, target: Tensor): void {
 function checkSpatial(input: Tensor, target: Tensor): void {
   check(
     target.dim() === 3,
-    () =>
-      `only batches of spatial targets supported (3D tensors) but got targets of dimension: ${target.dim()}`,
+    () => `only batches of spatial targets supported (3D tensors) but got targets of dimension: ${target.dim()}`,
   );
   check(
     input.shape[2] === target.shape[1] && input.shape[3] === target.shape[2],
@@ -174,10 +170,7 @@ export const crossEntropy: CrossEntropy = fn<CrossEntropy>(
     const [input, target, weight] = [v.input as Tensor, v.target as Tensor, v.weight as Tensor | null];
     const [ignoreIndex, smoothing] = [v.ignoreIndex as number, v.labelSmoothing as number];
     const reduction = reductionOf(v);
-    check(
-      smoothing >= 0 && smoothing <= 1,
-      () => `label_smoothing must be between 0.0 and 1.0. Got: ${smoothing}`,
-    );
+    check(smoothing >= 0 && smoothing <= 1, () => `label_smoothing must be between 0.0 and 1.0. Got: ${smoothing}`);
     const dim = input.dim() === 1 ? 0 : 1;
     if (equalShapes(input.shape, target.shape)) {
       check(

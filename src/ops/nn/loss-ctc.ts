@@ -1,4 +1,6 @@
 /** Connectionist temporal classification. */
+
+import { mode } from "../../autograd/mode.ts";
 import { dtypes, int64 } from "../../core/dtype.ts";
 import { check, NotImplementedError } from "../../core/errors.ts";
 import { list } from "../../core/layout.ts";
@@ -6,7 +8,6 @@ import { isTensor, type Tensor } from "../../core/tensor.ts";
 import type { Op } from "../call.ts";
 import { differentiable, fn, unrecorded } from "../define.ts";
 import { emptyTensor } from "../operands.ts";
-import { mode } from "../../autograd/mode.ts";
 import { dense } from "./raw.ts";
 import { type Reduction, reduced, reductionOf } from "./reduction.ts";
 
@@ -144,7 +145,8 @@ function checkLengths(steps: number, items: number, inputs: readonly number[], t
   const long = inputs.find((n) => n > steps);
   check(
     long === undefined,
-    () => `Expected input_lengths to have value at most ${steps}, but got value ${long} (while checking arguments for ctc_loss_cpu)`,
+    () =>
+      `Expected input_lengths to have value at most ${steps}, but got value ${long} (while checking arguments for ctc_loss_cpu)`,
   );
 }
 
@@ -175,7 +177,9 @@ function losses(logProbs: Tensor, b: Batch, zeroInfinity: boolean): Tensor {
   const each = Array.from({ length: b.items }, (_, n) => likelihood(b, n, forward(b, n)));
   const value = unrecorded(() => {
     const wide = emptyTensor([b.items], dtypes.float64);
-    (wide.impl.storage.window(dtypes.float64) as Float64Array).set(each.map((x) => (zeroInfinity && x === Infinity ? 0 : x)));
+    (wide.impl.storage.window(dtypes.float64) as Float64Array).set(
+      each.map((x) => (zeroInfinity && x === Infinity ? 0 : x)),
+    );
     return out.copy_(wide);
   });
   const result = value.detach();
@@ -217,7 +221,10 @@ export const ctcLoss: CtcLoss = fn<CtcLoss>(
     const logProbs = single ? given.unsqueeze(1) : given;
     check(logProbs.dim() === 3, () => `log_probs must be [T, N, C] or [T, C], but has size ${list(given.shape)}`);
     check(given.dtype.isFloatingPoint, () => `"ctc_loss_cpu" not implemented for '${given.dtype.scalarName}'`);
-    const [inputs, lengths] = [lengthsOf("input_lengths", v.inputLengths), lengthsOf("target_lengths", v.targetLengths)];
+    const [inputs, lengths] = [
+      lengthsOf("input_lengths", v.inputLengths),
+      lengthsOf("target_lengths", v.targetLengths),
+    ];
     const [steps = 0, items = 0, classes = 0] = logProbs.shape;
     check(blank >= 0 && blank < classes, () => "blank must be in label range");
     checkLengths(steps, items, inputs, lengths);

@@ -1,14 +1,15 @@
 /** Losses with margins, and the distances that they compare. */
+
+import { withGrad } from "../../autograd/mode.ts";
 import { dtypes, int64 } from "../../core/dtype.ts";
 import { check, ValueError } from "../../core/errors.ts";
 import { list, sizeOf } from "../../core/layout.ts";
 import { getDefaultDtype, resultType } from "../../core/scalar.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import * as ir from "../../ir/expr.ts";
 import type { Op } from "../call.ts";
-import { differentiable, fn, pointwise, unrecorded } from "../define.ts";
+import { differentiable, fn, unrecorded } from "../define.ts";
 import { emptyTensor, isMeta } from "../operands.ts";
-import { withGrad } from "../../autograd/mode.ts";
+import { logsigmoid } from "./activation.ts";
 import { longHint } from "./loss-class.ts";
 import { oneNode } from "./one-node.ts";
 import { int64Tensor } from "./pad.ts";
@@ -67,7 +68,11 @@ export const pdist: Op<[p?: number], "p"> = fn({ name: "pdist", params: "input:t
   check(p >= 0, () => "pdist only supports non-negative p values");
   const n = x.shape[0]!;
   const pairs = Array.from({ length: n }, (_, i) => Array.from({ length: n - 1 - i }, (_, j) => [i, i + 1 + j])).flat();
-  const index = (k: number): Tensor => int64Tensor(x, BigInt64Array.from(pairs, (pair) => BigInt(pair[k]!)));
+  const index = (k: number): Tensor =>
+    int64Tensor(
+      x,
+      BigInt64Array.from(pairs, (pair) => BigInt(pair[k]!)),
+    );
   const [left, right] = [index(0), index(1)];
   return oneNode("PdistBackward0", [x], (x) => x!.indexSelect(0, left).sub(x!.indexSelect(0, right)).norm(p, 1));
 });
@@ -78,7 +83,10 @@ export const pdist: Op<[p?: number], "p"> = fn({ name: "pdist", params: "input:t
 const floated = (t: Tensor): Tensor => (t.dtype.isFloatingPoint ? t : t.to(getDefaultDtype()));
 
 /** `hingeEmbeddingLoss(input, target, margin, …)`. */
-export type HingeEmbeddingLoss = Op<[target: Tensor, margin?: number, ...Tail], "target margin sizeAverage reduce reduction">;
+export type HingeEmbeddingLoss = Op<
+  [target: Tensor, margin?: number, ...Tail],
+  "target margin sizeAverage reduce reduction"
+>;
 
 /** `input` where the target is 1, `max(0, margin - input)` where it is -1. */
 export const hingeEmbeddingLoss: HingeEmbeddingLoss = fn<HingeEmbeddingLoss>(
@@ -86,7 +94,10 @@ export const hingeEmbeddingLoss: HingeEmbeddingLoss = fn<HingeEmbeddingLoss>(
   (v) => {
     const [x, t] = [v.input as Tensor, v.target as Tensor];
     const reduction = reductionOf(v);
-    const far = floated(x).neg().add(v.margin as number).clampMin(0);
+    const far = floated(x)
+      .neg()
+      .add(v.margin as number)
+      .clampMin(0);
     const other = far.where(t.ne(1), 0);
     return reduced(other.add(x.where(t.ne(-1), 0)), reduction);
   },
@@ -110,7 +121,12 @@ export const marginRankingLoss: MarginRankingLoss = fn<MarginRankingLoss>(
         "margin_ranking_loss : All input tensors should have same dimension but got sizes: " +
         `input1: ${sizeOf(a.shape)}, input2: ${sizeOf(b.shape)}, target: ${sizeOf(t.shape)} `,
     );
-    return reduced(floated(t.neg().mul(a.sub(b))).add(v.margin as number).clampMin(0), reduction);
+    return reduced(
+      floated(t.neg().mul(a.sub(b)))
+        .add(v.margin as number)
+        .clampMin(0),
+      reduction,
+    );
   },
 );
 
@@ -213,21 +229,14 @@ export type MultilabelSoftMarginLoss = Op<
   "target weight sizeAverage reduce reduction"
 >;
 
-const logSigmoid = pointwise(
-  "logSigmoid",
-  1,
-  (x) => ir.sub(ir.min(x!, 0), ir.log1p(ir.exp(ir.neg(ir.abs(x!))))),
-  { grads: [(g, [x]) => ir.div(g, ir.add(1, ir.exp(x!)))] },
-);
-
 /** The binary cross entropy of logits against one label per class, averaged over classes. */
 export const multilabelSoftMarginLoss: MultilabelSoftMarginLoss = fn<MultilabelSoftMarginLoss>(
   { name: "multilabelSoftMarginLoss", params: `input:tensor target:tensor weight:tensor?=null ${tail}` },
   (v) => {
     const [x, t, weight] = [v.input as Tensor, v.target as Tensor, v.weight as Tensor | null];
     const reduction = reductionOf(v, "is not valid");
-    const yes = t.mul(logSigmoid.apply([x]));
-    const no = t.neg().add(1).mul(logSigmoid.apply([x.neg()]));
+    const yes = t.mul(logsigmoid(x));
+    const no = t.neg().add(1).mul(logsigmoid(x.neg()));
     const each = yes.add(no).neg();
     const weighted = weight === null ? each : each.mul(weight);
     return reduced(weighted.sum(-1).div(x.shape.at(-1)!), reduction);

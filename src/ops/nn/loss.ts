@@ -8,7 +8,15 @@ import { warn } from "../../core/warnings.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Op } from "../call.ts";
 import { fn } from "../define.ts";
-import { broadcastPair, ElementwiseLoss, legacy, type Reduction, reduced, reductionOf, warnSizes } from "./reduction.ts";
+import {
+  broadcastPair,
+  ElementwiseLoss,
+  legacy,
+  type Reduction,
+  reduced,
+  reductionOf,
+  warnSizes,
+} from "./reduction.ts";
 
 const pairParams = `input:tensor target:tensor ${legacy} reduce:bool?=null reduction:str='mean'`;
 
@@ -227,7 +235,12 @@ export const poissonNllLoss: PoissonNllLoss = fn<PoissonNllLoss>(
       const stirling = t
         .mul(t.log())
         .sub(t)
-        .add(t.mul(2 * Math.PI).log().mul(0.5));
+        .add(
+          t
+            .mul(2 * Math.PI)
+            .log()
+            .mul(0.5),
+        );
       each = each.add(stirling.maskedFill(t.le(1), 0));
     }
     return reduced(each, reduction);
@@ -276,4 +289,3 @@ function varianceOf(x: Tensor, given: Tensor | number): Tensor {
   if (!fits) throw new ValueError("var is of incorrect size");
   return given;
 }
-

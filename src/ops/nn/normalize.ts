@@ -7,8 +7,6 @@ import { add, load, mul, sub } from "../../ir/expr.ts";
 import type { Dims, Op } from "../call.ts";
 import { differentiable, fn, pointwise, unrecorded } from "../define.ts";
 import { isMeta } from "../operands.ts";
-import { constantPad } from "./pad.ts";
-import { avgPool2d, avgPool3d } from "./pool.ts";
 import {
   constantStatsGradient,
   inputGradient,
@@ -18,6 +16,8 @@ import {
   rstdOf,
   weightTerm,
 } from "./normalize-raw.ts";
+import { constantPad } from "./pad.ts";
+import { avgPool2d, avgPool3d } from "./pool.ts";
 import { dense, needFloat, reshaped, statDType } from "./raw.ts";
 
 /** A normalisation over some dims; weight and bias are shaped so that they broadcast to the input. */
@@ -57,8 +57,12 @@ function normalizeOver(n: Normalization): Tensor {
     const own = w?.detach() ?? null;
     return [
       needs[0] ? (given ? constantStatsGradient(dg, dx, r!, own) : inputGradient(dg, dx, m!, r!, own, dims)) : null,
-      needs[1] ? paramGradient(reduceOver([dg, dx, m!, r!], broadcastDims(w!), weightTerm, false, statDType(dx.dtype)), w!) : null,
-      needs[2] ? paramGradient(reduceOver([dg], broadcastDims(bias!), load(0), false, statDType(dx.dtype)), bias!) : null,
+      needs[1]
+        ? paramGradient(reduceOver([dg, dx, m!, r!], broadcastDims(w!), weightTerm, false, statDType(dx.dtype)), w!)
+        : null,
+      needs[2]
+        ? paramGradient(reduceOver([dg], broadcastDims(bias!), load(0), false, statDType(dx.dtype)), bias!)
+        : null,
     ];
   });
 }
@@ -113,10 +117,7 @@ interface BatchNormParts {
 }
 
 function checkPerChannel(name: string, t: Tensor | null, channels: number): void {
-  check(
-    t === null || t.numel() === channels,
-    () => `${name} should contain ${channels} elements not ${t!.numel()}`,
-  );
+  check(t === null || t.numel() === channels, () => `${name} should contain ${channels} elements not ${t!.numel()}`);
 }
 
 function checkParamDType(x: Tensor, t: Tensor | null): void {
@@ -137,7 +138,12 @@ function batchNormOf(x: Tensor, p: BatchNormParts): Tensor {
   for (const t of [runningMean, runningVar, weight, bias]) checkParamDType(x, t);
   const perChannel = x.shape.map((_, d) => (d === 1 ? channels : 1));
   const shaped = (t: Tensor | null): Tensor | null => (t === null ? null : t.view(perChannel));
-  const common = { node: "NativeBatchNormBackward0", x, eps: p.eps, dims: x.shape.map((_, d) => d).filter((d) => d !== 1) };
+  const common = {
+    node: "NativeBatchNormBackward0",
+    x,
+    eps: p.eps,
+    dims: x.shape.map((_, d) => d).filter((d) => d !== 1),
+  };
   const params = { weight, bias };
   if (!training) {
     const given = {
@@ -191,7 +197,8 @@ export const batchNorm: BatchNorm = fn<BatchNorm>(
     if (x.numel() === 0 && !v.training) return emptyBatch(x, v.weight as Tensor | null, v.bias as Tensor | null);
     check(
       x.dim() >= 2,
-      () => `Dimension out of range (expected to be in range of [${-Math.max(x.dim(), 1)}, ${Math.max(x.dim(), 1) - 1}], but got 1)`,
+      () =>
+        `Dimension out of range (expected to be in range of [${-Math.max(x.dim(), 1)}, ${Math.max(x.dim(), 1) - 1}], but got 1)`,
       IndexError,
     );
     const training = v.training as boolean;
@@ -332,10 +339,7 @@ export type GroupNorm = Op<
 >;
 
 function checkGroups(x: Tensor, groups: number, weight: Tensor | null, bias: Tensor | null): void {
-  check(
-    x.dim() >= 2,
-    () => `Expected at least 2 dimensions for input tensor but received ${x.dim()}`,
-  );
+  check(x.dim() >= 2, () => `Expected at least 2 dimensions for input tensor but received ${x.dim()}`);
   check(groups > 0, () => `Expected num groups to be greater than 0, got ${groups}`);
   const channels = x.shape[1]!;
   check(
@@ -389,7 +393,13 @@ function groupNormOf(x: Tensor, groups: number, weight: Tensor | null, bias: Ten
     const source = reshaped(dense(x), split);
     const stats = moments(source, [2, 3]);
     const rstd = rstdOf(stats.variance, eps);
-    const value = normalized(source, stats.mean, rstd, params(weight?.detach() ?? null), params(bias?.detach() ?? null));
+    const value = normalized(
+      source,
+      stats.mean,
+      rstd,
+      params(weight?.detach() ?? null),
+      params(bias?.detach() ?? null),
+    );
     return { out: reshaped(value, shape), mean: stats.mean, rstd };
   });
   const node = "NativeGroupNormBackward0";
@@ -397,7 +407,16 @@ function groupNormOf(x: Tensor, groups: number, weight: Tensor | null, bias: Ten
     const shaped = params(w ?? null);
     if (recording([g!, x!, w])) {
       const settings = { dims: [2, 3], eps, given: false };
-      const grads = recordedGradients(g!.reshape(split), x!.reshape(split), shaped, params(bias), m!, r!, settings, needs);
+      const grads = recordedGradients(
+        g!.reshape(split),
+        x!.reshape(split),
+        shaped,
+        params(bias),
+        m!,
+        r!,
+        settings,
+        needs,
+      );
       return [grads[0]?.reshape(shape) ?? null, grads[1]?.reshape(c) ?? null, grads[2]?.reshape(c) ?? null];
     }
     const [dg, dx] = [reshaped(dense(g!), split), reshaped(dense(x!), split)];
@@ -461,7 +480,12 @@ export const localResponseNorm: LocalResponseNorm = fn<LocalResponseNorm>(
       x.dim() === 3
         ? avgPool2d(constantPad(squares, [0, 0, before, behind], 0), [size, 1], 1).squeeze(1)
         : volumeMean(squares, size, [0, 0, 0, 0, before, behind]);
-    return x.div(mean.mul(v.alpha as number).add(v.k as number).pow(v.beta as number));
+    return x.div(
+      mean
+        .mul(v.alpha as number)
+        .add(v.k as number)
+        .pow(v.beta as number),
+    );
   },
 );
 
@@ -469,7 +493,9 @@ function volumeMean(squares: Tensor, size: number, widths: readonly number[]): T
   const [n = 0, , c = 0, h = 0] = squares.shape;
   const volume = squares.reshape(n, 1, c, h, -1);
   const shape = [n, ...squares.shape.slice(2)];
-  return avgPool3d(constantPad(volume, widths, 0), [size, 1, 1], 1).squeeze(1).reshape(shape);
+  return avgPool3d(constantPad(volume, widths, 0), [size, 1, 1], 1)
+    .squeeze(1)
+    .reshape(shape);
 }
 
 /** `normalize(input, p, dim, eps)`. */

@@ -173,7 +173,8 @@ export type MaxPoolWithIndices = Op<
   [Tensor, Tensor]
 >;
 
-const maxParams = "input:tensor kernelSize:ints stride:ints?=null padding:ints=[0] dilation:ints=[1] ceilMode:bool=false";
+const maxParams =
+  "input:tensor kernelSize:ints stride:ints?=null padding:ints=[0] dilation:ints=[1] ceilMode:bool=false";
 
 function maxPool(dims: number, v: Values): [Tensor, Tensor] {
   const x = v.input as Tensor;

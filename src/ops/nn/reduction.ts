@@ -1,6 +1,7 @@
 /** How losses become numbers: the reductions, and losses that are one node of fused kernels. */
-import { check, RuntimeError, ValueError } from "../../core/errors.ts";
+
 import type { DType } from "../../core/dtype.ts";
+import { check, RuntimeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes, equalShapes, sizeOf } from "../../core/layout.ts";
 import { resultType } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
@@ -54,8 +55,8 @@ export function warnSizes(input: Tensor, target: Tensor): void {
 /** Both, broadcast against each other; recorded. */
 export function broadcastPair(a: Tensor, b: Tensor): [Tensor, Tensor] {
   const shape = broadcastShapes(a.shape, b.shape);
-  const fit = (t: Tensor): Tensor => (equalShapes(t.shape, shape) ? t : t.expand(shape));
-  return [fit(a), fit(b)];
+  const stretch = (t: Tensor): Tensor => (equalShapes(t.shape, shape) ? t : t.expand(shape));
+  return [stretch(a), stretch(b)];
 }
 
 /** The sum or mean of an expression over tensors of one shape (or broadcast to it), as one kernel; no autograd. */
@@ -119,7 +120,9 @@ export class ElementwiseLoss {
     this.#grads = d.grads.map((rule) => {
       if (rule === null) return null;
       const node = `${name}Backward`;
-      return pointwise(name, d.arity + 2, (g, ...rest) => scaled(g!, rule(...rest.slice(0, -1)), rest.at(-1)!), { node });
+      return pointwise(name, d.arity + 2, (g, ...rest) => scaled(g!, rule(...rest.slice(0, -1)), rest.at(-1)!), {
+        node,
+      });
     });
   }
 
@@ -163,4 +166,3 @@ const scaled = (g: Expr, slope: Expr, factor: Expr): Expr => ({
 function refuseGrad(t: Tensor, name: string): void {
   if (t.requiresGrad) throw new RuntimeError(`the derivative for '${name}' is not implemented`);
 }
-

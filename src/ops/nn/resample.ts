@@ -140,7 +140,10 @@ function read(x: Tensor, lanes: readonly Lane[]): Tensor {
 function write(g: Tensor, lanes: readonly Lane[]): Tensor {
   return lanes.reduceRight((y, lane) => {
     const zeros = y.newZeros(y.shape.with(lane.dim, lane.size));
-    return lane.taps.reduce((sum, t) => sum.indexAdd(lane.dim, t.index, t.weight === null ? y : y.mul(t.weight)), zeros);
+    return lane.taps.reduce(
+      (sum, t) => sum.indexAdd(lane.dim, t.index, t.weight === null ? y : y.mul(t.weight)),
+      zeros,
+    );
   }, g);
 }
 
@@ -153,7 +156,5 @@ export function resample(x: Tensor, taps: readonly Taps[], node: string): Tensor
     const lanes = taps.map((t, d) => laneOf(wide, start + d, t));
     return { out: read(wide, lanes).to(x.dtype), lanes };
   });
-  return differentiable(node, alias(out, out.impl.layout), [x], [], ([g]) => [
-    write(g!.to(dtype), lanes).to(x.dtype),
-  ]);
+  return differentiable(node, alias(out, out.impl.layout), [x], [], ([g]) => [write(g!.to(dtype), lanes).to(x.dtype)]);
 }

@@ -80,8 +80,7 @@ function unpool(x: Tensor, indices: Tensor, sizes: readonly number[]): Tensor {
 }
 
 function maxUnpool(dims: number): MaxUnpool {
-  const params =
-    "input:tensor indices:tensor kernelSize:ints stride:ints?=null padding:ints=[0] outputSize:ints?=null";
+  const params = "input:tensor indices:tensor kernelSize:ints stride:ints?=null padding:ints=[0] outputSize:ints?=null";
   return fn<MaxUnpool>({ name: `maxUnpool${dims}d`, params, kind: "custom" }, (v) => {
     const [x, indices] = [v.input as Tensor, v.indices as Tensor];
     const sizes = sizesOf(x, dims, v);

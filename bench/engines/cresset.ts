@@ -1,0 +1,9 @@
+/** Cresset as an engine: arguments are the data folder, the build to import, threads, and `on` or `off` for the BLAS. */
+import { configure } from "./configure.ts";
+import { make, type Torch } from "./programs.ts";
+import { serve } from "./serve.ts";
+
+const [, , , build, threads, blas] = process.argv;
+const torch = (await import(build!)) as Torch;
+const notes = configure(torch, Number(threads), blas === "on");
+await serve({ name: "Cresset", notes, make: (workload) => make(torch, workload) });

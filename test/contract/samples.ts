@@ -1,0 +1,75 @@
+/** What a sample is, and which an operator has: those of its declaration and those of its family's table. */
+import type { Entry } from "./catalogue.ts";
+import type { Maker } from "./maker.ts";
+
+/** One call: its arguments, the receiver among them. */
+export interface Sample {
+  readonly args: readonly unknown[];
+  /** Whether derivatives are checked at it: not where it lies on a kink or has no numbers nearby. */
+  readonly gradient: boolean;
+}
+
+/** Lists of arguments, or samples. */
+export type Samples = (m: Maker) => readonly (readonly unknown[] | Sample)[];
+
+/** The samples of a family, by label. */
+export type Table = Readonly<Record<string, Samples>>;
+
+/** A sample whose derivative is not checked. */
+export const valueOnly = (...args: unknown[]): Sample => ({ args, gradient: false });
+
+const asSample = (s: readonly unknown[] | Sample): Sample => ("args" in s ? s : { args: s, gradient: true });
+
+/** The samples of an operator made by this maker. */
+export function samplesOf(entry: Entry, table: Table, m: Maker): Sample[] {
+  const own = table[entry.label];
+  return [...declared(entry, m), ...(own === undefined ? [] : own(m))].map(asSample);
+}
+
+/** How many operands the declaration of a pointwise operator asks for; 0 where it asks for more than tensors. */
+export function arity({ op }: Entry): number {
+  if (op.kind !== "pointwise" || op.params.length !== 1) return 0;
+  const required = op.params[0]!.split(" * ")[0]!.split(" ").filter((word) => /^\w+:\w+$/.test(word));
+  if (required.length === 0) return 1;
+  const operands = required.filter((word) => /:(operand|tensor)$/.test(word));
+  return required.length === 1 && operands.length === 1 && op.receiver !== 1 ? 2 : 0;
+}
+
+/** Samples that follow from the declaration alone: all shapes and dtypes of one or two operands. */
+function declared(entry: Entry, m: Maker): (readonly unknown[] | Sample)[] {
+  const n = arity(entry);
+  if (n === 1) return unary(m);
+  if (n === 2) return binary(m, /:operand/.test(entry.op.params[0]!.split(" ")[0]!));
+  return [];
+}
+
+function unary(m: Maker): (readonly unknown[] | Sample)[] {
+  return [
+    valueOnly(m.tensor([2, 3])),
+    [m.unit([2, 2])],
+    valueOnly(m.positive([3, 1, 2])),
+    valueOnly(m.special()),
+    valueOnly(m.tensor([19])),
+    [m.unit([])],
+    [m.tensor([0, 3])],
+  ];
+}
+
+function binary(m: Maker, scalars: boolean): (readonly unknown[] | Sample)[] {
+  const tensors = [
+    valueOnly(m.tensor([2, 3]), m.tensor([2, 3])),
+    [m.positive([2, 3]), m.positive([2, 3])],
+    [m.unit([2, 1, 2]), m.unit([3, 1])],
+    valueOnly(m.special(), m.positive([])),
+    valueOnly(m.positive([1]), m.special()),
+    valueOnly(m.tensor([19]), m.tensor([19])),
+    [m.positive([]), m.positive([])],
+    [m.tensor([0, 3]), m.tensor([1, 3])],
+    valueOnly(m.positive([3]), m.positive([3], "float32")),
+    valueOnly(m.positive([3]), m.positive([3], "int64")),
+    valueOnly(m.positive([3], "uint8"), m.positive([3])),
+    valueOnly(m.positive([2, 2]), m.positive([], "float64")),
+  ];
+  if (!scalars) return tensors;
+  return [...tensors, [m.positive([2, 3]), 2], valueOnly(m.tensor([4]), 2.5), valueOnly(m.positive([2, 3]), true)];
+}
