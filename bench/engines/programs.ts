@@ -114,7 +114,7 @@ function transformer(torch: Torch): AnyTensorModule {
       this.up = give(torch, new nn.Linear(d, 4 * d), `${name}.up`);
       this.down = give(torch, new nn.Linear(4 * d, d), `${name}.down`);
     }
-    override forward(x: Tensor): Tensor {
+    forward(x: Tensor): Tensor {
       const [b, t] = x.shape as unknown as [number, number];
       const width = d / heads;
       const qkv = this.qkv(this.ln1(x)).view(b, t, 3, heads, width).permute(2, 0, 3, 1, 4);
@@ -133,7 +133,7 @@ function transformer(torch: Torch): AnyTensorModule {
     blocks = new nn.Sequential(...Array.from({ length: layers }, (_, i) => new Block(`gpt.${i}`)));
     ln = new nn.LayerNorm(d);
     head = give(torch, new nn.Linear(d, vocabulary, { bias: false }), "gpt.head", false);
-    override forward(ids: Tensor): Tensor {
+    forward(ids: Tensor): Tensor {
       const x = this.tok(ids).add(this.pos(torch.arange(ids.shape[1]!)));
       return this.head(this.ln(this.blocks(x)));
     }

@@ -78,13 +78,14 @@ export async function fastest(ways: Record<string, () => Case | Promise<Case>>):
   const failures: string[] = [];
   for (const [how, make] of Object.entries(ways)) {
     try {
-      const made = { ...(await make()), how };
+      const made: Case = { ...(await make()), how };
       let time = await seconds(made.repeat, 1);
       if (time < 0.2 || time < 6 * bestTime) time = await warmUp(made.repeat, 0.3);
-      const [winner, loser] = time < bestTime ? [made, best] : [best, made];
-      loser?.drop?.();
-      best = winner;
-      bestTime = Math.min(time, bestTime);
+      if (time < bestTime) {
+        best?.drop?.();
+        best = made;
+        bestTime = time;
+      } else made.drop?.();
     } catch (error) {
       failures.push(`${how}: ${String(error).split("\n")[0]}`);
     }

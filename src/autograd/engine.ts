@@ -280,7 +280,7 @@ function conform(g: Tensor, meta: OutputMeta | undefined, node: Node, i: number)
     check(
       sumsTo(g.impl.layout.shape, meta.shape),
       () =>
-        `Function ${node.name} returned an invalid gradient at index ${i} - got ${list(g.impl.layout.shape)} but ` +
+        `Function ${node.title} returned an invalid gradient at index ${i} - got ${list(g.impl.layout.shape)} but ` +
         `expected shape compatible with ${list(meta.shape)}`,
     );
     result = result.sumToSize(meta.shape);
@@ -294,13 +294,13 @@ function sumsTo(from: readonly number[], to: readonly number[]): boolean {
 }
 
 function explain(node: Node): void {
-  warn("anomaly", `Error detected in ${node.name}. Traceback of forward call that caused the error:\n${node.stack}`);
+  warn("anomaly", `Error detected in ${node.title}. Traceback of forward call that caused the error:\n${node.stack}`);
 }
 
 function refuseNan(node: Node, outs: Grads): void {
   outs.forEach((g, i) => {
     if (g === null || !g.impl.dtype.isFloatingPoint || !g.isnan().any().item()) return;
     explain(node);
-    throw new RuntimeError(`Function '${node.name}' returned nan values in its ${i}th output.`);
+    throw new RuntimeError(`Function '${node.title}' returned nan values in its ${i}th output.`);
   });
 }

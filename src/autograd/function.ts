@@ -153,7 +153,7 @@ function finish(
     parts.saved = parts.toSave.map((t) => {
       if (t === null || t === undefined) return null;
       const at = outputs.indexOf(t);
-      return new SavedTensor(at >= 0 ? (results[at] as Tensor) : t, at >= 0 ? node.name : null);
+      return new SavedTensor(at >= 0 ? (results[at] as Tensor) : t, at >= 0 ? node.title : null);
     });
     parts.toSave = [];
   }
@@ -241,7 +241,7 @@ class CustomNode extends Node {
     const wanted = this.next.length;
     check(
       list.length === wanted || (list.length > wanted && list.slice(wanted).every((g) => g == null)),
-      () => `function ${this.name} returned an incorrect number of gradients (expected ${wanted}, got ${list.length})`,
+      () => `function ${this.title} returned an incorrect number of gradients (expected ${wanted}, got ${list.length})`,
     );
     return this.next.map((_, i) => {
       const g = list[i] ?? null;
@@ -250,7 +250,7 @@ class CustomNode extends Node {
       check(
         this.#inputs[i] === true,
         () =>
-          `function ${this.name} returned a gradient different from None at position ${i + 1}, but the corresponding ` +
+          `function ${this.title} returned a gradient different from None at position ${i + 1}, but the corresponding ` +
           "forward input was not a Variable",
       );
       return g;

@@ -53,7 +53,7 @@ function refuseSpecialViews(t: Tensor, modified: string): void {
   const view = meta?.view;
   if (meta == null || view == null || view.creation === "single") return;
   const start =
-    meta.gradFn === null ? "A view was created in" : `Output ${meta.outputNr} of ${meta.gradFn.name} is a view and`;
+    meta.gradFn === null ? "A view was created in" : `Output ${meta.outputNr} of ${meta.gradFn.title} is a view and`;
   if (view.creation === "multi") {
     throw new RuntimeError(
       `${start} ${modified} modified inplace. This view is the output of a function that returns multiple views. ` +

@@ -31,7 +31,8 @@ let sequence = 0;
 
 /** One recorded operation. */
 export abstract class Node implements GradFn {
-  readonly name: string;
+  /** PyTorch's name of it, such as `MulBackward0`. */
+  readonly title: string;
   /** Later nodes run first. */
   seq: number = sequence++;
   next: (Node | null)[];
@@ -44,7 +45,7 @@ export abstract class Node implements GradFn {
   readonly stack: string | null = mode.anomaly ? (new Error().stack ?? null) : null;
 
   constructor(name: string, inputs: readonly (Tensor | null)[]) {
-    this.name = name;
+    this.title = name;
     noteRecorded();
     this.next = new Array(inputs.length).fill(null);
     this.nextNr = new Array(inputs.length).fill(0);
@@ -77,8 +78,13 @@ export abstract class Node implements GradFn {
     return addTo((this.nodePreHooks ??= []), hook);
   }
 
+  /** `MulBackward0` and its kin. */
+  name(): string {
+    return this.title;
+  }
+
   toString(): string {
-    return `<${this.name} object at 0x${(0x7f0000000000 + this.seq * 64).toString(16)}>`;
+    return `<${this.title} object at 0x${(0x7f0000000000 + this.seq * 64).toString(16)}>`;
   }
 }
 
@@ -170,7 +176,7 @@ export class SavedTensor {
 
   #staleMessage(t: Tensor): string {
     const meta = t.impl.meta;
-    const fn = this.#producer ?? meta?.gradFn?.name;
+    const fn = this.#producer ?? meta?.gradFn?.title;
     const origin = fn === undefined ? "" : `, which is output ${meta?.outputNr ?? 0} of ${fn},`;
     return (
       "one of the variables needed for gradient computation has been modified by an inplace operation: " +

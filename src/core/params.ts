@@ -20,6 +20,8 @@ export interface Signature {
   readonly text: string;
   readonly params: readonly Param[];
   readonly positional: number;
+  /** What parameters that a call leaves out have: every call starts with a copy. */
+  readonly defaults: Values;
 }
 
 /** Values by parameter name. */
@@ -120,7 +122,9 @@ export function signature(text: string): Signature {
       variadic: variadic !== undefined,
     });
   }
-  return { text, params, positional: params.filter((p) => !p.keywordOnly).length };
+  const defaults: Values = {};
+  for (const p of params) defaults[p.name] = p.fallback?.value;
+  return { text, params, positional: params.filter((p) => !p.keywordOnly).length, defaults };
 }
 
 function literal(text: string): unknown {
@@ -136,8 +140,26 @@ export function isOptions(value: unknown): value is Record<string, unknown> {
   return proto === Object.prototype || proto === null;
 }
 
+/** Why a call does not fit a signature. An object, not an error, since calls are tried on several signatures. */
+class Misfit {
+  readonly message: () => string;
+  /** How many parameters did fit. */
+  readonly fitted: number;
+
+  constructor(fitted: number, message: () => string) {
+    this.fitted = fitted;
+    this.message = message;
+  }
+}
+
 /** Parses the arguments after `self`; throws a TypeError that names the operator and the parameter. */
 export function parse(op: string, sig: Signature, args: readonly unknown[]): Values {
+  const values = fit(op, sig, args);
+  if (values instanceof Misfit) throw new TypeError(values.message());
+  return values;
+}
+
+function fit(op: string, sig: Signature, args: readonly unknown[]): Values | Misfit {
   let count = args.length;
   while (count > 0 && args[count - 1] === undefined) count--;
   let options: Record<string, unknown> | null = null;
@@ -145,60 +167,46 @@ export function parse(op: string, sig: Signature, args: readonly unknown[]): Val
   if (count > 0 && isOptions(last) && !takesObject(sig, count - 1)) {
     options = last;
     count--;
+    const unknown = unknownOption(op, sig, options);
+    if (unknown !== null) return unknown;
   }
-  const values: Values = {};
-  if (options !== null) refuseUnknown(op, sig, options);
+  const values: Values = { ...sig.defaults };
   for (let i = 0; i < sig.params.length; i++) {
     const p = sig.params[i]!;
-    values[p.name] = argument(op, sig, p, i, args, count, options);
+    let value = i < count && i < sig.positional ? given(p, args, i, count) : undefined;
+    const named = options?.[p.name];
+    if (named !== undefined) {
+      if (value !== undefined) return new Misfit(i, () => `${op}() got multiple values for argument '${p.name}'`);
+      value = named;
+    }
+    if (value === undefined) {
+      if (p.fallback !== null) continue;
+      return new Misfit(i, () => `${op}() missing required argument '${p.name}' (pos ${i + 1})`);
+    }
+    const result = value === null && p.nullable ? null : value === null ? undefined : kinds[p.kind](value);
+    if (result === undefined) return new Misfit(i, () => wrongKind(op, p, value));
+    values[p.name] = result;
   }
-  const variadic = sig.params[sig.positional - 1]?.variadic;
-  if (count > sig.positional && !variadic) {
-    throw new ArgumentError(
-      `${op}() takes ${sig.positional} positional argument${sig.positional === 1 ? "" : "s"} but ${count} ${count === 1 ? "was" : "were"} given`,
-      -1,
-    );
+  if (count > sig.positional && !sig.params[sig.positional - 1]?.variadic) {
+    return new Misfit(-1, () => tooMany(op, sig.positional, count));
   }
   return values;
 }
 
 const takesObject = (sig: Signature, i: number): boolean => i < sig.positional && sig.params[i]!.kind === "object";
 
-function argument(
-  op: string,
-  sig: Signature,
-  p: Param,
-  i: number,
-  args: readonly unknown[],
-  count: number,
-  options: Record<string, unknown> | null,
-): unknown {
-  let value: unknown;
-  if (p.variadic && i < count) {
-    const rest = args.slice(i, count);
-    value = rest.length === 1 ? rest[0] : rest;
-  } else if (i < sig.positional && i < count) value = args[i];
-  const named = options?.[p.name];
-  if (named !== undefined) {
-    if (value !== undefined) throw new ArgumentError(`${op}() got multiple values for argument '${p.name}'`, i);
-    value = named;
-  }
-  if (value === undefined) {
-    if (p.fallback === null) throw new ArgumentError(`${op}() missing required argument '${p.name}' (pos ${i + 1})`, i);
-    return p.fallback.value;
-  }
-  return coerce(op, p, value, i);
+function given(p: Param, args: readonly unknown[], i: number, count: number): unknown {
+  return p.variadic && count - i > 1 ? args.slice(i, count) : args[i];
 }
 
-function coerce(op: string, p: Param, value: unknown, i: number): unknown {
-  if (value === null) {
-    if (p.nullable) return null;
-  } else {
-    const result = kinds[p.kind](value);
-    if (result !== undefined) return result;
-  }
-  const given = p.kind === "dtype" && typeof value === "string" ? `'${value}'` : describe(value);
-  throw new ArgumentError(`${op}(): argument '${p.name}' must be ${kindNames[p.kind]}, not ${given}`, i);
+function tooMany(op: string, positional: number, count: number): string {
+  const [s, were] = [positional === 1 ? "" : "s", count === 1 ? "was" : "were"];
+  return `${op}() takes ${positional} positional argument${s} but ${count} ${were} given`;
+}
+
+function wrongKind(op: string, p: Param, value: unknown): string {
+  const what = p.kind === "dtype" && typeof value === "string" ? `'${value}'` : describe(value);
+  return `${op}(): argument '${p.name}' must be ${kindNames[p.kind]}, not ${what}`;
 }
 
 function describe(value: unknown): string {
@@ -206,13 +214,15 @@ function describe(value: unknown): string {
   return Array.isArray(value) && value.length > 0 ? `list of ${typeName(value[0])}` : typeName(value);
 }
 
-function refuseUnknown(op: string, sig: Signature, options: Record<string, unknown>): void {
+function unknownOption(op: string, sig: Signature, options: Record<string, unknown>): Misfit | null {
   for (const key of Object.keys(options)) {
     if (sig.params.some((p) => p.name === key)) continue;
     const near = sig.params.find((p) => distance(p.name, key) <= 2);
     const hint = near === undefined ? "" : `; did you mean "${near.name}"?`;
-    throw new ArgumentError(`${op}() got an unexpected keyword argument '${key}'${hint}`, near === undefined ? -1 : 0);
+    const message = (): string => `${op}() got an unexpected keyword argument '${key}'${hint}`;
+    return new Misfit(near === undefined ? -1 : 0, message);
   }
+  return null;
 }
 
 /** Edit distance, for hints. */
@@ -228,17 +238,6 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** A call that does not fit a signature, and how many parameters did fit. */
-class ArgumentError extends TypeError {
-  readonly fitted: number;
-
-  constructor(message: string, fitted: number) {
-    super(message);
-    this.name = "TypeError";
-    this.fitted = fitted;
-  }
-}
-
 /** The first of several signatures that fits, with its values; the error of the one that fitted longest else. */
 export function parseAny(
   op: string,
@@ -246,14 +245,11 @@ export function parseAny(
   args: readonly unknown[],
 ): { which: number; values: Values } {
   if (sigs.length === 1) return { which: 0, values: parse(op, sigs[0]!, args) };
-  let best: ArgumentError | undefined;
+  let best: Misfit | undefined;
   for (let which = 0; which < sigs.length; which++) {
-    try {
-      return { which, values: parse(op, sigs[which]!, args) };
-    } catch (error) {
-      if (!(error instanceof ArgumentError)) throw error;
-      if (best === undefined || error.fitted >= best.fitted) best = error;
-    }
+    const values = fit(op, sigs[which]!, args);
+    if (!(values instanceof Misfit)) return { which, values };
+    if (best === undefined || values.fitted >= best.fitted) best = values;
   }
-  throw best;
+  throw new TypeError(best?.message());
 }

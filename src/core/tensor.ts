@@ -32,7 +32,7 @@ export interface AutogradMeta {
 
 /** The part of a node that the core needs to know. */
 export interface GradFn {
-  readonly name: string;
+  readonly title: string;
 }
 
 /** How a tensor views another: always the root, never a view. */

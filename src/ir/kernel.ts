@@ -227,12 +227,39 @@ export interface Compiler {
   compile<K extends Kernel>(kernel: K): Run<K>;
 }
 
-/** The text of a kernel, which is its cache key. */
-export const kernelKey = (kernel: Kernel): string => JSON.stringify(kernel, exactNumbers);
+/** The text of a kernel, which is its cache key. Expressions stand in it by number: their own texts are long. */
+export function kernelKey(kernel: Kernel): string {
+  let key = "";
+  for (const [name, value] of Object.entries(kernel)) key += `${name}=${part(value)};`;
+  return key;
+}
+
+type Part = string | number | boolean | null | Expr | readonly Part[];
+
+function part(value: Part): string | number | boolean | null {
+  if (typeof value !== "object" || value === null) return value;
+  return "op" in value ? exprNumber(value) : value.map(part).join();
+}
+
+const exprNumbers = new WeakMap<Expr, number>();
+const exprTexts = new Map<string, number>();
+
+/** The same number for expressions of one text. */
+function exprNumber(expr: Expr): number {
+  let number = exprNumbers.get(expr);
+  if (number !== undefined) return number;
+  const text = JSON.stringify(expr, exactNumbers);
+  number = exprTexts.get(text) ?? exprTexts.size;
+  exprTexts.set(text, number);
+  exprNumbers.set(expr, number);
+  return number;
+}
 
 /** JSON has no NaN, infinities or -0, and two kernels that differ in them must not share a runner. */
 const exactNumbers = (_: string, value: unknown): unknown =>
-  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? { number: Object.is(value, -0) ? "-0" : String(value) } : value;
+  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+    ? { number: Object.is(value, -0) ? "-0" : String(value) }
+    : value;
 
 /** The dtype that a lane stores as. */
 export const laneDType: Readonly<Record<Lane, DTypeName>> = {

@@ -9,7 +9,7 @@ import { parseAny, signature } from "../core/params.ts";
 import type { Scalar } from "../core/scalar.ts";
 import { bump, isTensor, type Tensor, wrap } from "../core/tensor.ts";
 import type { Op } from "./call.ts";
-import { convertVia } from "./create.ts";
+import { checkFill, convertVia } from "./create.ts";
 import { composite, copyKernel, custom, differentiable, needTensor } from "./define.ts";
 import { emptyLike } from "./operands.ts";
 import { checkWritable } from "./pointwise.ts";
@@ -237,6 +237,7 @@ export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
     throw new TypeError(`fill_(): argument 'value' must be Number, not ${value === null ? "NoneType" : typeof value}`);
   }
   const source = isTensor(value) ? value : null;
+  if (source === null) checkFill(value as Scalar, self.dtype);
   const recorded = recording([self, source]);
   checkInplace(self, recorded);
   // Writing one value twice is harmless, so elements may share memory, as in PyTorch.

@@ -1,17 +1,19 @@
 /** Tensors from data, sizes and other tensors. */
 import { cpu, type Device, usableDevice } from "../core/device.ts";
 import { bool, type DType, type DTypeName, dtypes, float32, int64, type TypedArray } from "../core/dtype.ts";
-import { check, typeName, ValueError } from "../core/errors.ts";
+import { check, NotImplementedError, RuntimeError, typeName, ValueError } from "../core/errors.ts";
 import { Layout, list, product } from "../core/layout.ts";
 import { isOptions, type Values } from "../core/params.ts";
+import { largest } from "../core/sampling.ts";
 import { getDefaultDtype, isScalar, resultType, type Scalar, scalarBigInt, scalarDType } from "../core/scalar.ts";
 import { Storage } from "../core/storage.ts";
 import { isTensor, Tensor, type TensorImpl, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import { numberToBfloat16, numberToHalf } from "../ir/half.ts";
 import type { DeviceLike, DTypeLike, OpInfo } from "./call.ts";
+import { contiguousFormat, formatLayout, type MemoryFormat, preserveFormat } from "./copy.ts";
 import { composite, copyKernel, fn } from "./define.ts";
-import { emptyTensor } from "./operands.ts";
+import { emptyTensor, emptyLike as newLike } from "./operands.ts";
 
 /** What creation functions take by name. */
 export interface CreateOptions {
@@ -20,6 +22,10 @@ export interface CreateOptions {
   /** Default cpu. */
   device?: DeviceLike | null;
   requiresGrad?: boolean;
+  /** `torch.strided`, the only one. */
+  layout?: object | null;
+  /** False: there is no pinned memory. */
+  pinMemory?: boolean;
 }
 
 /** Nested numbers, booleans, bigints, typed arrays or tensors. */
@@ -33,23 +39,33 @@ export interface BySize {
   readonly op: OpInfo;
 }
 
-const factory = "* dtype:dtype?=null device:device?=null requiresGrad:bool=false";
+const own = "* dtype:dtype?=null device:device?=null requiresGrad:bool=false";
 
-/** The tail of every creation: the device exists, and `requiresGrad` fits the dtype. */
-function finish(t: Tensor, values: Values): Tensor {
+/** What every creation function takes by name. */
+export const factory: string = `${own} layout:any?=null pinMemory:bool=false`;
+
+/** The tail of every creation: `requiresGrad` fits the dtype, layout and memory exist. */
+export function finish(t: Tensor, values: Values): Tensor {
   if (values.requiresGrad) {
     check(t.dtype.isFloatingPoint, () => "Only Tensors of floating point and complex dtype can require gradients");
     t.requiresGrad = true;
   }
+  check(
+    values.layout == null || String(values.layout) === "torch.strided",
+    () => `layout ${values.layout} is not supported: tensors here are torch.strided`,
+    NotImplementedError,
+  );
+  check(!values.pinMemory, () => "Pinned memory requires CUDA.");
   return t;
 }
 
-function deviceOf(values: Values, fallback: Device = cpu): Device {
+/** The device that was named, which must exist. */
+export function deviceOf(values: Values, fallback: Device = cpu): Device {
   return values.device == null ? fallback : usableDevice(values.device as Device);
 }
 
-/** Largest number of elements, so that byte counts stay exact and messages come before any allocation. */
-const maxNumel = 2 ** 40;
+/** Beyond this number of elements byte counts are not exact; PyTorch's limit is 2^63 bytes. */
+const maxNumel = 2 ** 53;
 
 /** Throws for sizes that are not natural numbers. */
 export function checkSize(op: string, size: readonly number[]): void {
@@ -61,7 +77,7 @@ export function checkSize(op: string, size: readonly number[]): void {
     );
     check(n >= 0, () => `Trying to create tensor with negative dimension ${n}: ${list(size)}`);
   }
-  check(product(size) <= maxNumel, () => `${op}(): a tensor of size ${list(size)} has too many elements`);
+  check(product(size) <= maxNumel, () => `Storage size calculation overflowed with sizes=${list(size)}`);
 }
 
 /** Fills with one value, without autograd. */
@@ -70,10 +86,47 @@ export function fillRaw(t: Tensor, value: Scalar): Tensor {
   return copyKernel.into([value], t, t.dtype.category === "float" ? t.dtype : scalarIntDType(value, t.dtype));
 }
 
+/** Where a number lies outside a dtype: PyTorch's rule, which lets negative ones wrap in unsigned dtypes. */
+export function overflows(value: Scalar, dtype: DType): boolean {
+  if (typeof value === "boolean" || dtype === bool) return false;
+  if (dtype.category === "float") {
+    return Number.isFinite(Number(value)) && Math.abs(Number(value)) > (largest[dtype.name] ?? Infinity);
+  }
+  if (typeof value === "number" && !Number.isFinite(value)) return true;
+  const whole = typeof value === "bigint" ? value : BigInt(Math.trunc(value));
+  const range = 2n ** BigInt(dtype.itemsize * 8 - (dtype.isSigned ? 1 : 0));
+  return whole >= range || whole < (dtype.isSigned ? -range : 1n - range);
+}
+
+/** The C++ names in PyTorch's message on values that do not fit. */
+const fillNames: Readonly<Record<string, string>> = {
+  uint8: "uint8_t",
+  int8: "int8_t",
+  int16: "int16_t",
+  int32: "int",
+  int64: "int64_t",
+  float16: "at::Half",
+  bfloat16: "at::BFloat16",
+  float32: "float",
+};
+
+/** Throws where a fill value does not fit the dtype. */
+export function checkFill(value: Scalar, dtype: DType): void {
+  check(!overflows(value, dtype), () => `value cannot be converted to type ${fillNames[dtype.name]} without overflow`);
+}
+
 /** The dtype to carry a number to a tensor of integers or bools: floats pass as floats and are truncated there. */
 function scalarIntDType(value: Scalar, target: DType): DType {
   const own = scalarDType(value);
   return own.category === "float" || target === bool ? (own === bool ? int64 : own) : int64;
+}
+
+/** `empty(2, 3, { memoryFormat })`. */
+export interface Empty {
+  (...size: number[]): Tensor;
+  (...args: [...number[], CreateOptions & { memoryFormat?: MemoryFormat | null }]): Tensor;
+  (size: readonly number[], options?: CreateOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+  readonly op: OpInfo;
 }
 
 function bySize(name: string, fill: Scalar | null): BySize {
@@ -86,7 +139,16 @@ function bySize(name: string, fill: Scalar | null): BySize {
 }
 
 /** Uninitialised memory of this size. */
-export const empty: BySize = bySize("empty", null);
+export const empty: Empty = fn<Empty>(
+  { name: "empty", params: `...size:ints ${factory} memoryFormat:any?=null`, kind: "create" },
+  (values) => {
+    const size = values.size as number[];
+    checkSize("empty", size);
+    const format = (values.memoryFormat as MemoryFormat | null) ?? contiguousFormat;
+    const layout = formatLayout(Layout.contiguous(size), format);
+    return finish(newLike(layout, (values.dtype as DType | null) ?? getDefaultDtype(), deviceOf(values)), values);
+  },
+);
 /** Zeros of this size. */
 export const zeros: BySize = bySize("zeros", 0);
 /** Ones of this size. */
@@ -105,7 +167,9 @@ export const full: Full = fn<Full>(
     const size = v.size as number[];
     const value = v.fillValue as Scalar;
     checkSize("full", size);
-    const t = emptyTensor(size, (v.dtype as DType | null) ?? scalarDType(value), deviceOf(v));
+    const dtype = (v.dtype as DType | null) ?? scalarDType(value);
+    checkFill(value, dtype);
+    const t = emptyTensor(size, dtype, deviceOf(v));
     return finish(fillRaw(t, value), v);
   },
 );
@@ -114,8 +178,13 @@ export const full: Full = fn<Full>(
 
 /** `like(x, options)`. */
 export interface Like {
-  (self: Tensor, options?: CreateOptions): Tensor;
+  (self: Tensor, options?: CreateOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
   readonly op: OpInfo;
+}
+
+/** The layout of a new tensor like another, in the memory format that was named. */
+export function layoutLike(self: Tensor, values: Values): Layout {
+  return formatLayout(self.impl.layout, (values.memoryFormat as MemoryFormat | null) ?? preserveFormat);
 }
 
 function like(name: string, fill: Scalar | null): Like {
@@ -124,7 +193,7 @@ function like(name: string, fill: Scalar | null): Like {
     (self, values) => {
       const dtype = (values.dtype as DType | null) ?? self.dtype;
       const device = deviceOf(values, self.device);
-      const layout = self.impl.layout.fresh();
+      const layout = layoutLike(self, values);
       const t = wrap(new Storage(device, layout.end * dtype.itemsize), layout, dtype);
       return finish(fill === null ? t : fillRaw(t, fill), values);
     },
@@ -140,7 +209,7 @@ export const onesLike: Like = like("onesLike", 1);
 
 /** `fullLike(x, value, options)`. */
 export interface FullLike {
-  (self: Tensor, fillValue: Scalar, options?: CreateOptions): Tensor;
+  (self: Tensor, fillValue: Scalar, options?: CreateOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
   readonly op: OpInfo;
 }
 
@@ -149,23 +218,25 @@ export const fullLike: FullLike = composite<FullLike>(
   { name: "fullLike", params: `fillValue:scalar ${factory} memoryFormat:any?=null`, receiver: null, kind: "create" },
   (self, values) => {
     const dtype = (values.dtype as DType | null) ?? self.dtype;
-    const layout = self.impl.layout.fresh();
+    checkFill(values.fillValue as Scalar, dtype);
+    const layout = layoutLike(self, values);
     const t = wrap(new Storage(deviceOf(values, self.device), layout.end * dtype.itemsize), layout, dtype);
     return finish(fillRaw(t, values.fillValue as Scalar), values);
   },
 );
 
+/** Sizes as separate numbers or as one list, then options. */
+export type SizesAndOptions = number[] | [...number[], CreateOptions] | [readonly number[], CreateOptions?];
+
 /** `x.newZeros(2, 3)`: a method by size, of the receiver's dtype and device. */
 export interface NewBySize {
-  (self: Tensor, ...size: number[]): Tensor;
-  (self: Tensor, ...args: [...number[], CreateOptions]): Tensor;
-  (self: Tensor, size: readonly number[], options?: CreateOptions): Tensor;
+  (self: Tensor, ...size: SizesAndOptions): Tensor;
   readonly op: OpInfo;
 }
 
 function newBySize(name: string, fill: Scalar | null): NewBySize {
   return composite<NewBySize>(
-    { name, params: `...size:ints ${factory}`, isFunction: false, kind: "create" },
+    { name, params: `...size:ints ${own}`, isFunction: false, kind: "create" },
     (self, values) => {
       const size = values.size as number[];
       checkSize(name, size);
@@ -190,11 +261,13 @@ export interface NewFull {
 
 /** One value everywhere, of this tensor's dtype and device. */
 export const newFull: NewFull = composite<NewFull>(
-  { name: "newFull", params: `size:ints fillValue:scalar ${factory}`, isFunction: false, kind: "create" },
+  { name: "newFull", params: `size:ints fillValue:scalar ${own}`, isFunction: false, kind: "create" },
   (self, values) => {
     const size = values.size as number[];
     checkSize("newFull", size);
-    const t = emptyTensor(size, (values.dtype as DType | null) ?? self.dtype, deviceOf(values, self.device));
+    const dtype = (values.dtype as DType | null) ?? self.dtype;
+    checkFill(values.fillValue as Scalar, dtype);
+    const t = emptyTensor(size, dtype, deviceOf(values, self.device));
     return finish(fillRaw(t, values.fillValue as Scalar), values);
   },
 );
@@ -207,7 +280,7 @@ export interface NewTensor {
 
 /** A copy of data in this tensor's dtype and device. */
 export const newTensor: NewTensor = composite<NewTensor>(
-  { name: "newTensor", params: `data:any ${factory}`, isFunction: false, kind: "create" },
+  { name: "newTensor", params: `data:any ${own}`, isFunction: false, kind: "create" },
   (self, values) =>
     finish(fromData(values.data, (values.dtype as DType | null) ?? self.dtype, deviceOf(values, self.device)), values),
 );
@@ -232,7 +305,7 @@ export interface NewEmptyStrided {
 
 /** Uninitialised memory with these strides, of this tensor's dtype and device. */
 export const newEmptyStrided: NewEmptyStrided = composite<NewEmptyStrided>(
-  { name: "newEmptyStrided", params: `size:ints stride:ints ${factory}`, isFunction: false, kind: "create" },
+  { name: "newEmptyStrided", params: `size:ints stride:ints ${own}`, isFunction: false, kind: "create" },
   (self, v) => strided(v, (v.dtype as DType | null) ?? self.dtype, deviceOf(v, self.device)),
 );
 
@@ -269,7 +342,6 @@ function shapeOf(data: unknown): number[] {
   const shape: number[] = [];
   let x = data;
   for (;;) {
-    if (isTensor(x)) return [...shape, ...x.shape];
     if (isTyped(x)) return [...shape, x.length];
     if (!Array.isArray(x)) return shape;
     shape.push(x.length);
@@ -280,6 +352,7 @@ function shapeOf(data: unknown): number[] {
 
 function visit(x: unknown, depth: number, into: Scan): void {
   if (isTensor(x)) {
+    check(x.numel() === 1, () => "only one element tensors can be converted to Python scalars", ValueError);
     into.dtype ??= x.dtype;
     into.dtype = resultType([into.dtype === x.dtype ? x : wrap(x.impl.storage, x.impl.layout, into.dtype), x]);
     return;
@@ -290,6 +363,7 @@ function visit(x: unknown, depth: number, into: Scan): void {
   }
   if (Array.isArray(x)) {
     const expected = into.shape[depth];
+    check(expected !== undefined, () => "must be real number, not list", TypeError);
     check(
       expected === x.length,
       () => `expected sequence of length ${expected} at dim ${depth} (got ${x.length})`,
@@ -298,15 +372,13 @@ function visit(x: unknown, depth: number, into: Scan): void {
     for (const item of x) visit(item, depth + 1, into);
     return;
   }
-  check(
-    depth === into.shape.length,
-    () => `expected sequence of length ${into.shape[depth]} at dim ${depth} (got a number)`,
-    ValueError,
-  );
+  check(depth === into.shape.length, () => "not a sequence", TypeError);
   if (typeof x === "number") into.kind = "float";
   else if (typeof x === "bigint") into.kind = into.kind === "float" ? "float" : "int";
   else if (typeof x === "boolean") into.kind = into.kind === "empty" ? "bool" : into.kind;
-  else throw new TypeError(`tensor(): could not infer dtype of ${typeName(x)}`);
+  else if (typeof x === "string") throw new TypeError("new(): invalid data type 'str'");
+  else if (x === undefined) throw new TypeError("tensor(): undefined is no number");
+  else throw new RuntimeError(`Could not infer dtype of ${typeName(x)}`);
 }
 
 /** The dtype of a typed array; throws for those without one. */
@@ -355,15 +427,23 @@ export function fromData(data: unknown, dtype: DType | null, device: Device): Te
   const put = (x: unknown): void => {
     if (Array.isArray(x)) for (const item of x) put(item);
     else if (isTyped(x)) for (let i = 0; i < x.length; i++) write(at++, x[i]!);
-    else if (isTensor(x)) for (const v of flatValues(x)) write(at++, v);
-    else write(at++, x as Scalar);
+    else {
+      const value = isTensor(x) ? (x.item({ bigint: true }) as Scalar) : (x as Scalar);
+      if (target.category === "int") checkDatum(value, target);
+      write(at++, value);
+    }
   };
   put(data);
   return out;
 }
 
-function* flatValues(t: Tensor): Iterable<Scalar> {
-  yield* t.flatten().tolist() as Scalar[];
+function checkDatum(value: Scalar, dtype: DType): void {
+  if (!overflows(value, dtype)) return;
+  throw new RuntimeError(
+    typeof value === "bigint" && dtype === int64
+      ? "Overflow when unpacking long"
+      : `value cannot be converted to type ${dtype.name} without overflow`,
+  );
 }
 
 /** The dtype to compute a conversion in. */
@@ -417,16 +497,19 @@ export interface FromData {
  * @throws ValueError where nested lists differ in length, TypeError for what is no number.
  * @example torch.tensor([[1, 2], [3, 4]])
  */
-export const tensor: FromData = fn<FromData>({ name: "tensor", params: `data:any ${factory}`, kind: "create" }, (v) => {
-  if (isTensor(v.data)) {
-    warn(
-      "copy-construct",
-      "To copy construct from a tensor, it is recommended to use sourceTensor.clone().detach() or " +
-        "sourceTensor.clone().detach().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-    );
-  }
-  return finish(fromData(v.data, v.dtype as DType | null, deviceOf(v)), v);
-});
+export const tensor: FromData = fn<FromData>(
+  { name: "tensor", params: `data:any? ${factory}`, kind: "create" },
+  (v) => {
+    if (isTensor(v.data)) {
+      warn(
+        "copy-construct",
+        "To copy construct from a tensor, it is recommended to use sourceTensor.clone().detach() or " +
+          "sourceTensor.clone().detach().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+      );
+    }
+    return finish(fromData(v.data, v.dtype as DType | null, deviceOf(v)), v);
+  },
+);
 
 /** The data itself where it is a tensor or a typed array of the dtype, else a copy. */
 export const asTensor: FromData = fn<FromData>(
@@ -440,6 +523,98 @@ export const asTensor: FromData = fn<FromData>(
     if (isTyped(v.data) && (dtype === null || dtype === typedDType(v.data, "asTensor")))
       return fromTyped(v.data, "asTensor");
     return finish(fromData(v.data, dtype, deviceOf(v)), v);
+  },
+);
+
+/** `scalarTensor(5)`. */
+export interface ScalarTensor {
+  (s: Scalar, options?: CreateOptions): Tensor;
+  readonly op: OpInfo;
+}
+
+/** A number as a 0-dim tensor of the default float dtype, unless told otherwise. */
+export const scalarTensor: ScalarTensor = fn<ScalarTensor>(
+  { name: "scalarTensor", params: `s:scalar ${factory}`, kind: "create" },
+  (v) => {
+    const dtype = (v.dtype as DType | null) ?? getDefaultDtype();
+    return finish(fillRaw(emptyTensor([], dtype, deviceOf(v)), v.s as Scalar), v);
+  },
+);
+
+/** `asarray(obj, { dtype, device, copy })`. */
+export interface AsArray {
+  (obj: Data, options?: CreateOptions & { copy?: boolean | null }): Tensor;
+  readonly op: OpInfo;
+}
+
+/** The data as a tensor; `copy` true always copies, false never does, and throws where it must. */
+export const asarray: AsArray = fn<AsArray>(
+  { name: "asarray", params: `obj:any ${factory} copy:bool?=null`, kind: "create" },
+  (v) => {
+    const shared = asTensor(v.obj as Data, { dtype: v.dtype as DType | null, device: v.device as Device | null });
+    const shares = shared === v.obj || (isTyped(v.obj) && shared.impl.storage.host === v.obj.buffer);
+    check(v.copy !== false || shares, () => "can't alias the object: a copy is needed", ValueError);
+    const out = v.copy === true && shares ? shared.detach().clone() : shared;
+    return v.requiresGrad ? finish(out === v.obj ? shared.detach() : out, v) : out;
+  },
+);
+
+/** `frombuffer(buffer, { dtype, count, offset })`. */
+export interface FromBuffer {
+  (
+    buffer: ArrayBufferLike | ArrayBufferView,
+    options: { dtype: DTypeLike; count?: number; offset?: number; requiresGrad?: boolean },
+  ): Tensor;
+  readonly op: OpInfo;
+}
+
+/** A vector over a buffer's bytes from `offset` on; all of them where `count` is -1. */
+export const frombuffer: FromBuffer = fn<FromBuffer>(
+  {
+    name: "frombuffer",
+    params: "buffer:any * dtype:dtype count:int=-1 offset:int=0 requiresGrad:bool=false",
+    kind: "create",
+  },
+  (v) => {
+    const view = ArrayBuffer.isView(v.buffer) ? v.buffer : null;
+    const bytes = view?.byteLength ?? (v.buffer as ArrayBufferLike).byteLength;
+    if (typeof bytes !== "number") throw new TypeError("object does not implement Python buffer protocol.");
+    const dtype = v.dtype as DType;
+    const [offset, given] = [v.offset as number, v.count as number];
+    const size = dtype.itemsize;
+    check(
+      bytes > 0 && given !== 0,
+      () => `both buffer length (${bytes}) and count (${given}) must not be 0`,
+      ValueError,
+    );
+    check(
+      offset >= 0 && offset < bytes,
+      () => `offset (${offset} bytes) must be non-negative and no greater than buffer length (${bytes} bytes) minus 1`,
+      ValueError,
+    );
+    check(
+      given >= 0 || (bytes - offset) % size === 0,
+      () =>
+        `buffer length (${bytes - offset} bytes) after offset (${offset} bytes) must be a multiple of element size (${size})`,
+      ValueError,
+    );
+    const count = given < 0 ? (bytes - offset) / size : given;
+    check(
+      offset + count * size <= bytes,
+      () =>
+        `requested buffer length (${count} * ${size} bytes) after offset (${offset} bytes) must not be greater than ` +
+        `actual buffer length (${bytes} bytes)`,
+      ValueError,
+    );
+    const start = (view?.byteOffset ?? 0) + offset;
+    const memory = view === null ? (v.buffer as ArrayBufferLike) : view.buffer;
+    check(
+      start % size === 0,
+      () => `frombuffer(): byte ${start} of the memory is not aligned for ${dtype}`,
+      ValueError,
+    );
+    const storage = Storage.over(cpu, memory, start, count * size);
+    return finish(wrap(storage, Layout.contiguous([count]), dtype), v);
   },
 );
 

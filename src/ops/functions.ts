@@ -1,14 +1,17 @@
 /** The operators that are functions of the package; methods alone (`view`, `float`, …) are not here. */
 export { clone, fill } from "./copy.ts";
 export {
+  asarray,
   asTensor,
   empty,
   emptyLike,
   emptyStrided,
+  frombuffer,
   full,
   fullLike,
   ones,
   onesLike,
+  scalarTensor,
   tensor,
   zeros,
   zerosLike,

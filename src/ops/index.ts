@@ -19,10 +19,12 @@ export {
   typeAs,
 } from "./copy.ts";
 export {
+  asarray,
   asTensor,
   empty,
   emptyLike,
   emptyStrided,
+  frombuffer,
   full,
   fullLike,
   newEmpty,
@@ -33,6 +35,7 @@ export {
   newZeros,
   ones,
   onesLike,
+  scalarTensor,
   tensor,
   zeros,
   zerosLike,
@@ -52,6 +55,7 @@ export {
 } from "./random-writes.ts";
 export { all, amax, amin, any, mean, sum, sumToSize } from "./reductions.ts";
 export { asStridedScatter, diagonalScatter, fillDiagonal_, selectScatter, sliceScatter } from "./regions.ts";
+export { resize_, resizeAs_, set_ } from "./resize.ts";
 export {
   asStrided,
   asStridedBackward,
@@ -83,4 +87,3 @@ export {
   view,
   viewAs,
 } from "./views.ts";
-export { resize_, resizeAs_, set_ } from "./resize.ts";

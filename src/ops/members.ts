@@ -299,7 +299,7 @@ function printTensor(self: Tensor): string {
       device: String(self.device),
       element: (index) => read(index.reduce((o, i, d) => o + i * layout.strides[d]!, layout.offset)),
       requiresGrad: requiresGrad(self),
-      gradFn: fn === null ? null : fn.name,
+      gradFn: fn === null ? null : fn.title,
       parameter: printing.isParameter(self),
     },
     getDefaultDtype(),

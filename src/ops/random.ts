@@ -1,5 +1,5 @@
 /** Tensors of random numbers: `rand`, `randn`, `randint`, `randperm`, `bernoulli`, `multinomial`, `normal`, `poisson`. */
-import { cpu, type Device, usableDevice } from "../core/device.ts";
+import type { Device } from "../core/device.ts";
 import {
   multinomial as drawCategories,
   fillBernoulli,
@@ -16,13 +16,21 @@ import { missing, type Reals } from "../core/sampling.ts";
 import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { Op, OpInfo } from "./call.ts";
-import { type CreateOptions, checkSize, convertVia } from "./create.ts";
+import {
+  type CreateOptions,
+  checkSize,
+  convertVia,
+  factory as creation,
+  deviceOf,
+  finish,
+  layoutLike,
+} from "./create.ts";
 import { composite, copyKernel, custom, differentiable, fn, unrecorded } from "./define.ts";
 import { drawInto, generatorOf, generatorParam, realsOf, type Sampler } from "./draw.ts";
 import { commonDevice, emptyLike, emptyTensor, isMeta } from "./operands.ts";
 import { bigArgument, type Drawn, integerSampler, normalSampler, uniformSampler } from "./random-writes.ts";
 
-const factory = `${generatorParam} dtype:dtype?=null device:device?=null requiresGrad:bool=false`;
+const factory = `${creation} ${generatorParam}`;
 
 /** What random creation takes by name. */
 export interface RandomOptions extends CreateOptions, Drawn {}
@@ -35,21 +43,13 @@ export interface RandomBySize {
   readonly op: OpInfo;
 }
 
-const deviceOf = (v: Values, fallback: Device = cpu): Device =>
-  v.device == null ? fallback : usableDevice(v.device as Device);
-
-function finish(t: Tensor, v: Values): Tensor {
-  if (v.requiresGrad) t.requiresGrad = true;
-  return t;
-}
-
 /** Draws into a new tensor of this layout. */
 function drawn(layout: Layout, dtype: DType, v: Values, sample: Sampler, device: Device = deviceOf(v)): Tensor {
   return finish(drawInto(emptyLike(layout, dtype, device), sample), v);
 }
 
 function bySize(name: string, sampler: (g: Generator) => Sampler): RandomBySize {
-  return fn<RandomBySize>({ name, params: `...size:ints * ${factory}`, kind: "create" }, (v) => {
+  return fn<RandomBySize>({ name, params: `...size:ints ${factory}`, kind: "create" }, (v) => {
     const size = v.size as number[];
     checkSize(name, size);
     const dtype = (v.dtype as DType | null) ?? getDefaultDtype();
@@ -70,10 +70,10 @@ export interface RandomLike {
 
 function like(name: string, sampler: (g: Generator) => Sampler): RandomLike {
   return composite<RandomLike>(
-    { name, params: `* ${factory} memoryFormat:any?=null`, receiver: null, kind: "create" },
+    { name, params: `${factory} memoryFormat:any?=null`, receiver: null, kind: "create" },
     (self, v) => {
       const dtype = (v.dtype as DType | null) ?? self.dtype;
-      return drawn(self.impl.layout.fresh(), dtype, v, sampler(generatorOf(name, v)), deviceOf(v, self.device));
+      return drawn(layoutLike(self, v), dtype, v, sampler(generatorOf(name, v)), deviceOf(v, self.device));
     },
   );
 }
@@ -101,7 +101,7 @@ function bounds(op: string, v: Values): [bigint, bigint] {
 export const randint: Randint = fn<Randint>(
   {
     name: "randint",
-    params: [`high:scalar size:ints * ${factory}`, `low:scalar high:scalar size:ints * ${factory}`],
+    params: [`high:scalar size:ints ${factory}`, `low:scalar high:scalar size:ints ${factory}`],
     kind: "create",
   },
   (v) => {
@@ -125,8 +125,8 @@ export const randintLike: RandintLike = composite(
   {
     name: "randintLike",
     params: [
-      `high:scalar * ${factory} memoryFormat:any?=null`,
-      `low:scalar high:scalar * ${factory} memoryFormat:any?=null`,
+      `high:scalar ${factory} memoryFormat:any?=null`,
+      `low:scalar high:scalar ${factory} memoryFormat:any?=null`,
     ],
     receiver: null,
     kind: "create",
@@ -134,7 +134,7 @@ export const randintLike: RandintLike = composite(
   (self, v) => {
     const sample = integerSampler(generatorOf("randintLike", v), ...bounds("randintLike", v));
     const dtype = (v.dtype as DType | null) ?? self.dtype;
-    return drawn(self.impl.layout.fresh(), dtype, v, sample, deviceOf(v, self.device));
+    return drawn(layoutLike(self, v), dtype, v, sample, deviceOf(v, self.device));
   },
 );
 
@@ -157,7 +157,7 @@ const longest: Readonly<Record<string, number>> = {
 
 /** A random order of the integers from 0 to n - 1. */
 export const randperm: Randperm = fn<Randperm>(
-  { name: "randperm", params: `n:int * ${factory}`, kind: "create" },
+  { name: "randperm", params: `n:int ${factory}`, kind: "create" },
   (v) => {
     const n = v.n as number;
     const dtype = (v.dtype as DType | null) ?? int64;
@@ -249,7 +249,7 @@ export const normal: Normal = fn<Normal>(
       `mean:tensor std:tensor * ${generatorParam}`,
       `mean:tensor std:float=1 * ${generatorParam}`,
       `mean:float std:tensor * ${generatorParam}`,
-      `mean:float std:float size:ints * ${factory}`,
+      `mean:float std:float size:ints ${factory}`,
     ],
     kind: "create",
   },

@@ -1,23 +1,14 @@
 /** Sequences: `arange`, `linspace`, `logspace`, `eye`. */
-import { cpu, type Device, usableDevice } from "../core/device.ts";
 import { type DType, int64 } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import type { Values } from "../core/params.ts";
 import { getDefaultDtype, resultType, type Scalar } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { warn } from "../core/warnings.ts";
 import type { OpInfo } from "./call.ts";
-import { type CreateOptions, fillRaw, writer } from "./create.ts";
+import { type CreateOptions, deviceOf, factory, fillRaw, finish, writer } from "./create.ts";
 import { fn } from "./define.ts";
 import { emptyTensor } from "./operands.ts";
-
-const factory = "* dtype:dtype?=null device:device?=null requiresGrad:bool=false";
-
-const deviceOf = (v: Values): Device => (v.device == null ? cpu : usableDevice(v.device as Device));
-
-function finish(t: Tensor, v: Values): Tensor {
-  if (v.requiresGrad) t.requiresGrad = true;
-  return t;
-}
 
 /** A 1-d tensor with `value(i)` at i. */
 function sequence(count: number, dtype: DType, v: Values, value: (i: number) => Scalar): Tensor {
@@ -52,12 +43,38 @@ export const arange: Arange = fn<Arange>(
     check(s !== 0, () => "step must be nonzero");
     check(Number.isFinite(a) && Number.isFinite(b), () => `unsupported range: ${a} -> ${b}`);
     check(s > 0 ? b >= a : b <= a, () => "upper bound and larger bound inconsistent with step sign");
+    check(dtype.name !== "bool", () => `"arange_cpu" not implemented for 'Bool'`);
     const count = Math.ceil((b - a) / s);
     if (dtype === int64) {
       const [first, by] = [BigInt(Math.trunc(a)), BigInt(Math.trunc(s))];
       return sequence(count, dtype, v, (i) => first + by * BigInt(i));
     }
     return sequence(count, dtype, v, (i) => a + s * i);
+  },
+);
+
+/** `range(start, end, step)`, with the end. */
+export interface Range {
+  (start?: number, end?: number, step?: number, options?: CreateOptions): Tensor;
+  (start: number, end: number, options: CreateOptions & { step?: number }): Tensor;
+  readonly op: OpInfo;
+}
+
+/** As `arange`, but floats, and `end` is part of it; PyTorch is going to remove it. */
+export const range: Range = fn<Range>(
+  { name: "range", params: `start:scalar=0 end:scalar step:scalar=1 ${factory}`, kind: "create" },
+  (v) => {
+    warn(
+      "deprecated-range",
+      "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with " +
+        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
+    );
+    const [a, b, s] = [Number(v.start), Number(v.end), Number(v.step)];
+    check(s !== 0, () => "step must be nonzero");
+    check(Number.isFinite(a) && Number.isFinite(b), () => `unsupported range: ${a} -> ${b}`);
+    check(s > 0 ? b >= a : b <= a, () => "upper bound and lower bound inconsistent with step sign");
+    const dtype = (v.dtype as DType | null) ?? getDefaultDtype();
+    return sequence(Math.floor((b - a) / s) + 1, dtype, v, (i) => a + s * i);
   },
 );
 

@@ -31,9 +31,13 @@ function resize(self: Tensor, size: readonly number[], format: MemoryFormat | nu
 
 /** `x.resize_(2, 3)`. */
 export interface Resize {
-  (self: Tensor, ...args: [...number[], { memoryFormat?: MemoryFormat | null }]): Tensor;
-  (self: Tensor, ...size: number[]): Tensor;
-  (self: Tensor, size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+  (
+    self: Tensor,
+    ...size:
+      | number[]
+      | [...number[], { memoryFormat?: MemoryFormat | null }]
+      | [readonly number[], { memoryFormat?: MemoryFormat | null }?]
+  ): Tensor;
   readonly op: OpInfo;
 }
 

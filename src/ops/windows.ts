@@ -1,5 +1,4 @@
 /** Window functions for signals: Hann, Hamming, Blackman, Bartlett, Kaiser. */
-import { cpu, type Device, usableDevice } from "../core/device.ts";
 import type { DType } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import type { Values } from "../core/params.ts";
@@ -7,11 +6,9 @@ import { getDefaultDtype } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { i0 } from "../ir/special/bessel.ts";
 import type { OpInfo } from "./call.ts";
-import { type CreateOptions, writer } from "./create.ts";
+import { type CreateOptions, deviceOf, factory, finish, writer } from "./create.ts";
 import { fn } from "./define.ts";
 import { emptyTensor, isMeta } from "./operands.ts";
-
-const factory = "* dtype:dtype?=null device:device?=null requiresGrad:bool=false";
 
 /** `window(length, periodic, options)`. */
 export interface Window {
@@ -28,16 +25,14 @@ function makeWindow(name: string, v: Values, shape: Shape): Tensor {
   const dtype = (v.dtype as DType | null) ?? getDefaultDtype();
   check(dtype.isFloatingPoint, () => `${name} expects floating point dtypes, got: ${dtype}`);
   check(length >= 0, () => `${name} requires non-negative window_length, got window_length=${length}`);
-  const device: Device = v.device == null ? cpu : usableDevice(v.device as Device);
-  const out = emptyTensor([length], dtype, device);
+  const out = emptyTensor([length], dtype, deviceOf(v));
   if (!isMeta(out) && length > 0) {
     // A periodic window is the symmetric one of one element more, without its last.
     const last = v.periodic ? length : length - 1;
     const write = writer(out.impl.storage.window(dtype), dtype);
     for (let i = 0; i < length; i++) write(i, length === 1 ? 1 : shape(i / last));
   }
-  if (v.requiresGrad) out.requiresGrad = true;
-  return out;
+  return finish(out, v);
 }
 
 function windowOf(name: string, pyName: string, shape: Shape): Window {

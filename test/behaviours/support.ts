@@ -130,7 +130,7 @@ export function warned(fn: () => unknown): string[] {
 
 /** The name of the node that made a tensor, `"SelectBackward0"`, or null for a leaf. */
 export function nodeName(x: torch.Tensor): string | null {
-  return x.gradFn === null ? null : x.gradFn.name;
+  return x.gradFn === null ? null : x.gradFn.name();
 }
 
 /** Whether two tensors use one storage, wherever in it each begins. */

@@ -4,7 +4,7 @@ import * as torch from "../../src/index.ts";
 
 const F = torch.nn.functional;
 const { tensor, zeros } = torch;
-const long = (data: torch.Data): torch.Tensor => tensor(data, { dtype: "int64" });
+const long = (data: Parameters<typeof tensor>[0]): torch.Tensor => tensor(data, { dtype: "int64" });
 
 const image = (): torch.Tensor => torch.ones(2, 4, 6, 6).requiresGrad_();
 const line = (): torch.Tensor => torch.ones(2, 4, 6).requiresGrad_();
@@ -45,7 +45,7 @@ test.each<[string, () => torch.Tensor]>([
   ["PixelShuffleBackward0", () => F.pixelShuffle(image(), 2)],
   ["GridSampler2DBackward0", () => F.gridSample(image(), zeros(2, 3, 3, 2), { alignCorners: false })],
 ])("the node is %s", (name, f) => {
-  expect(f().gradFn?.name).toBe(name);
+  expect(f().gradFn?.name()).toBe(name);
 });
 
 test.each<[string, () => unknown]>([

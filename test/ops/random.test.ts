@@ -118,7 +118,7 @@ test.each([
   const x = torch.ones(3, { requiresGrad: true });
   const y = x.mul(1);
   Reflect.apply(y[name], y, args);
-  expect(y.gradFn?.name).toBe(node);
+  expect(y.gradFn?.name()).toBe(node);
   expect(y._version).toBe(1);
   y.sum().backward();
   expect(x.grad?.tolist()).toEqual([0, 0, 0]);
@@ -131,7 +131,7 @@ test.each([
   ["normal of a deviation", () => torch.normal(1, torch.ones(2).requiresGrad_()), "NormalBackward2"],
   ["normal of both", () => torch.normal(torch.ones(2), torch.ones(2).requiresGrad_()), "NormalBackward3"],
 ] as const)("%s is one node", (_, draw, node) => {
-  expect(draw().gradFn?.name).toBe(node);
+  expect(draw().gradFn?.name()).toBe(node);
 });
 
 test("a draw into an expanded tensor, or a leaf that requires grad, is refused before anything is drawn", () => {

@@ -4,7 +4,7 @@ import * as torch from "../../src/index.ts";
 
 const { tensor, int64 } = torch;
 const x = (): torch.Tensor => tensor([0, 1, 2, 3, 4, 5]).reshape(2, 3).requiresGrad_();
-const name = (t: torch.Tensor): string | undefined => t.gradFn?.name;
+const name = (t: torch.Tensor): string | undefined => t.gradFn?.name();
 
 /** The gradient of the sum of `f`. */
 function gradient(f: (t: torch.Tensor) => torch.Tensor, data: unknown): unknown {

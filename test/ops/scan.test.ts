@@ -30,7 +30,7 @@ test("in place a scan keeps the dtype and the tensor, and is recorded", () => {
   expect(t.cumsum_(0)).toBe(t);
   expect(t.tolist()).toEqual([1, 3, 6]);
   const y = tensor([1, 2, 3]).requiresGrad_().clone();
-  expect(y.cumprod_(0).gradFn?.name).toBe("CumprodBackward0");
+  expect(y.cumprod_(0).gradFn?.name()).toBe("CumprodBackward0");
 });
 
 test("cumulative extrema give the latest position among equals", () => {

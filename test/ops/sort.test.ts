@@ -37,7 +37,7 @@ describe("gradients go to the elements that were selected", () => {
   ])("%s", (node, f, expected) => {
     const leaf = tensor([30, 10, 20]).requiresGrad_();
     const out = f(leaf);
-    expect(out.gradFn?.name).toBe(node);
+    expect(out.gradFn?.name()).toBe(node);
     out.backward(tensor([1, 2, 3].slice(0, out.numel())).reshape(out.shape));
     expect(leaf.grad?.tolist()).toEqual(expected);
   });
@@ -86,7 +86,7 @@ test("unique is sorted, tells where elements went and how many there are", () =>
 test("unique has no derivative, and says so", () => {
   const t = tensor([1, 2]).requiresGrad_();
   const out = torch.unique(t) as torch.Tensor;
-  expect(out.gradFn?.name).toBe("Unique2Backward0");
+  expect(out.gradFn?.name()).toBe("Unique2Backward0");
   expect(() => out.sum().backward()).toThrow("the derivative for '_unique2' is not implemented.");
 });
 

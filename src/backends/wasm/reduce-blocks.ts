@@ -18,8 +18,10 @@ export type CountingReduce = (
   count?: number | null,
 ) => void;
 
-/** Elements of a block. */
+/** Most elements of a block. */
 const BLOCK = 2 ** 15;
+/** As few blocks as are work for all threads. */
+const FEWEST = 16;
 /** So many results are work enough for all threads. */
 const MANY = 32;
 
@@ -30,7 +32,7 @@ export function inBlocks(outer: readonly number[], inner: readonly number[]): bo
   let [results, count] = [1, 1];
   for (const size of outer) results *= size;
   for (const size of inner) count *= size;
-  return results < MANY && results > 0 && count >= 2 * BLOCK && results * count >= WORTH;
+  return results < MANY && results * count >= WORTH;
 }
 
 /** A kernel's stages: blocks, their combination, and what comes after it. */
@@ -52,7 +54,7 @@ export function reduceInBlocks(
     const count = product(inner);
     const dim = inner.indexOf(Math.max(...inner));
     const size = inner[dim]!;
-    const length = Math.max(1, Math.min(size, Math.floor(BLOCK / (count / size))));
+    const length = Math.max(1, Math.floor(Math.min(BLOCK, count / FEWEST) / (count / size)));
     const whole = Math.floor(size / length);
     const rest = size - whole * length;
     const number = whole + (rest > 0 ? 1 : 0);

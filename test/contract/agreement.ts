@@ -1,0 +1,100 @@
+/** Every dtype, layout and backend gives what the truth gives; nobody writes where he should not. */
+import { type DTypeName, dtypeList } from "../../src/core/dtype.ts";
+import { backends, on, truth } from "./backends.ts";
+import type { Entry } from "./catalogue.ts";
+import { type Closeness, difference } from "./compare.ts";
+import { closenessOf, memoryOf, writesOperands } from "./exceptions.ts";
+import type { LayoutName } from "./layouts.ts";
+import { Maker, type Setting } from "./maker.ts";
+import { bytesOf, changed, type Outcome, outcome, sharing } from "./outcome.ts";
+import { samplesOf, type Table } from "./samples.ts";
+
+/** An outcome with what is wrong about it whatever the truth. */
+interface Observed extends Outcome {
+  readonly faults: readonly string[];
+}
+
+const dtypes: readonly DTypeName[] = dtypeList.map((d) => d.name);
+
+/** Everything that differs, as sentences. */
+export function disagreements(entry: Entry, table: Table): string[] {
+  return dtypes.flatMap((dtype) => [
+    ...against(entry, table, dtype, false, ["contiguous", "transposed", "offset"]),
+    ...against(entry, table, dtype, true, ["expanded"]),
+  ]);
+}
+
+/** Samples that throw for every dtype, and so check nothing. */
+export function idleSamples(entry: Entry, table: Table): number[] {
+  const works = new Set<number>();
+  let count = 0;
+  for (const dtype of ["float32", "int64", "bool"] as const) {
+    const outcomes = observe(entry, table, { dtype, layout: "contiguous", repeat: false });
+    count = outcomes.length;
+    for (const [i, o] of outcomes.entries()) if (o.error === null) works.add(i);
+  }
+  return Array.from({ length: count }, (_, i) => i).filter((i) => !works.has(i));
+}
+
+function against(
+  entry: Entry,
+  table: Table,
+  dtype: DTypeName,
+  repeat: boolean,
+  layouts: readonly LayoutName[],
+): string[] {
+  const closeness = closenessOf(entry);
+  const want = on(truth, () => observe(entry, table, { dtype, layout: "contiguous", repeat }));
+  const problems = want.flatMap((w, i) => report(entry, dtype, "contiguous", truth.name, i, w.faults));
+  for (const backend of backends) {
+    for (const layout of layouts) {
+      if (backend === truth && layout === "contiguous") continue;
+      const got = on(backend, () => observe(entry, table, { dtype, layout, repeat }));
+      got.forEach((g, i) => {
+        problems.push(...report(entry, dtype, layout, backend.name, i, [...g.faults, ...compared(want[i]!, g, closeness)]));
+      });
+    }
+  }
+  return problems;
+}
+
+function report(
+  { label }: Entry,
+  dtype: string,
+  layout: string,
+  backend: string,
+  i: number,
+  faults: readonly string[],
+): string[] {
+  return faults.map((fault) => `${label} sample ${i}, ${dtype}, ${layout}, ${backend}: ${fault}`);
+}
+
+function compared(want: Outcome, got: Outcome, closeness: Closeness): string[] {
+  if (want.error !== null || got.error !== null) {
+    if (want.error === got.error) return [];
+    return [`${want.error ?? "a result"} expected, got ${got.error ?? "a result"}`];
+  }
+  const text = difference(want.leaves, got.leaves, closeness);
+  return text === null ? [] : [text];
+}
+
+function observe(entry: Entry, table: Table, setting: Setting): Observed[] {
+  const maker = new Maker(setting);
+  return samplesOf(entry, table, maker).map(({ args }) => {
+    const before = bytesOf(maker.made);
+    const result = outcome(() => entry.call(...args));
+    const faults: string[] = [];
+    if (result.crashed) faults.push(`crashes: ${result.error}`);
+    if (!writesOperands.has(entry.label) && changed(maker.made, before).length > 0) faults.push("writes to an operand");
+    if (result.error === null) faults.push(...misplaced(entry, result.result, maker));
+    return { ...result, faults };
+  });
+}
+
+function misplaced(entry: Entry, result: unknown, maker: Maker): string[] {
+  const { shared, fresh } = sharing(result, maker.made);
+  const rule = memoryOf(entry);
+  if (rule === "view" && fresh > 0) return ["is a view, but its result has memory of its own"];
+  if (rule === "fresh" && shared > 0) return ["is no view, but its result shares an operand's memory"];
+  return [];
+}
