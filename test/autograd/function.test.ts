@@ -44,7 +44,7 @@ const leaf = (...data: number[]): Tensor => torch.tensor(data, { dtype: torch.fl
 
 test("apply records one node with the name of the class", () => {
   const y = Exp.apply(leaf(0, 1));
-  expect(y.gradFn!.name).toBe("ExpBackward");
+  expect(y.gradFn!.name()).toBe("ExpBackward");
   expect(y.requiresGrad).toBe(true);
 });
 
@@ -103,7 +103,7 @@ test("a dirty input gets the history of the operation", () => {
   const x = leaf(1, 2);
   const y = x.mul(3);
   expect(Double.apply(y) === y).toBe(true);
-  expect(y.gradFn!.name).toBe("DoubleBackward");
+  expect(y.gradFn!.name()).toBe("DoubleBackward");
   y.sum().backward();
   expect(x.grad!.tolist()).toEqual([6, 6]);
 });

@@ -199,7 +199,7 @@ const nodes: [expression: string, result: (x: torch.Tensor) => torch.Tensor, nod
 ];
 
 test.each(nodes)("I87 the gradFn of %s", (_, result, node) => {
-  expect(result(x22()).gradFn!.name).toBe(node);
+  expect(result(x22()).gradFn!.name()).toBe(node);
 });
 
 test("I87 no gradFn: contiguous() of a contiguous leaf is the leaf, detach() has none", () => {

@@ -63,7 +63,7 @@ test("I66 a write into a view rewrites the history of its base", () => {
   const v = y.at(0);
   expect(v.mul_(10) === v).toBe(true);
   expect(String(y)).toBe("tensor([20.,  2.], grad_fn=<CopySlices>)");
-  expect(v.gradFn!.name).toBe("AsStridedBackward0");
+  expect(v.gradFn!.name()).toBe("AsStridedBackward0");
   expect(v._base === y).toBe(true);
   y.sum().backward();
   expect(String(x.grad)).toBe("tensor([20.,  2.])");

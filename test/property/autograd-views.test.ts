@@ -223,7 +223,7 @@ test("a view made before the base was written sees the written history", () => {
   const before = base.t();
   base.setAt([0], x);
   expect(before.requiresGrad).toBe(true);
-  expect(before.gradFn!.name).toBe("AsStridedBackward0");
+  expect(before.gradFn!.name()).toBe("AsStridedBackward0");
   before
     .mul(
       torch.tensor([

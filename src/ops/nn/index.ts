@@ -28,6 +28,7 @@ export { crossEntropy, nllLoss } from "./loss-class.ts";
 export { ctcLoss } from "./loss-ctc.ts";
 export * from "./loss-margin.ts";
 export * from "./normalize.ts";
+export * from "./normalize-batch.ts";
 export { pad } from "./pad.ts";
 export {
   avgPool1d,
