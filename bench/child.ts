@@ -25,6 +25,7 @@ export class Child {
   readonly key: string;
   name = "";
   notes: readonly string[] = [];
+  blas: string | null = null;
   readonly #process: ChildProcess;
   readonly #errors: string[] = [];
   #waiting: ((reply: Reply) => void) | null = null;
@@ -70,6 +71,7 @@ export class Child {
     if (reply["error"] !== undefined) return String(reply["error"]);
     this.name = String(reply["name"]);
     this.notes = reply["notes"] as string[];
+    this.blas = (reply["blas"] as string | null | undefined) ?? null;
     return null;
   }
 

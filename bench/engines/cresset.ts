@@ -5,5 +5,5 @@ import { serve } from "./serve.ts";
 
 const [, , , build, threads, blas] = process.argv;
 const torch = (await import(build!)) as Torch;
-const notes = configure(torch, Number(threads), blas === "on");
-await serve({ name: "Cresset", notes, make: (workload) => make(torch, workload) });
+const configured = configure(torch, Number(threads), blas === "on");
+await serve({ name: "Cresset", ...configured, make: (workload) => make(torch, workload) });

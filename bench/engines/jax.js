@@ -135,8 +135,7 @@ function seedLoss(p, x, y) {
     .mul(-1);
 }
 
-const mlpLoss = (p, x, y) =>
-  crossEntropy(apply(p.c, nn.relu(apply(p.b, nn.relu(apply(p.a, x))))), y, 10).mul(1 / 64);
+const mlpLoss = (p, x, y) => crossEntropy(apply(p.c, nn.relu(apply(p.b, nn.relu(apply(p.a, x))))), y, 10).mul(1 / 64);
 
 const convolve = (x, w) =>
   lax.convGeneralDilated(
@@ -219,7 +218,11 @@ function attend(k, x) {
 }
 
 function gptLoss(p, hot, target) {
-  let x = np.matmul(hot, p.tok).reshape([B, T, D]).add(p.pos).reshape([B * T, D]);
+  let x = np
+    .matmul(hot, p.tok)
+    .reshape([B, T, D])
+    .add(p.pos)
+    .reshape([B * T, D]);
   for (const k of p.blocks) {
     x = x.ref.add(attend(k, x));
     x = x.ref.add(apply(k.down, nn.gelu(apply(k.up, layerNorm(k.ln2, x)), { approximate: false })));

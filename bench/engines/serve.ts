@@ -24,6 +24,8 @@ export interface Case {
 export interface Engine {
   readonly name: string;
   readonly notes?: readonly string[];
+  /** The BLAS it calls, where it calls one. */
+  readonly blas?: string | null;
   readonly make: (workload: string) => Promise<Case | null> | Case | null;
 }
 
@@ -108,7 +110,7 @@ export async function serve(engine: Engine): Promise<void> {
   const answer = async (request: Request): Promise<object> => {
     switch (request.do) {
       case "hello":
-        return { name: engine.name, notes: engine.notes ?? [] };
+        return { name: engine.name, notes: engine.notes ?? [], blas: engine.blas ?? null };
       case "prepare":
         ready = await engine.make(request.workload);
         if (ready === null) return { none: true };

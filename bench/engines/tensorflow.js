@@ -155,7 +155,11 @@ function cnnModel() {
   const filter = (name) => ({ w: variable(`${name}.w`, [2, 3, 1, 0]), b: variable(`${name}.b`) });
   const [c1, bn, c2] = [filter("cnn.0"), unit(16), filter("cnn.1")];
   // Images lie channels-last here, so the rows of the last layer's weight change places to give the same model.
-  const w = tf.variable(tensor("cnn.2.w", [10, 32, 7, 7]).transpose([2, 3, 1, 0]).reshape([32 * 49, 10]));
+  const w = tf.variable(
+    tensor("cnn.2.w", [10, 32, 7, 7])
+      .transpose([2, 3, 1, 0])
+      .reshape([32 * 49, 10]),
+  );
   const fc = { w, b: variable("cnn.2.b") };
   const [x, y] = [tensor("cnn.x", [32, 28, 28, 1]), oneHot("cnn.y", 10)];
   const conv = (k, h) => tf.add(tf.conv2d(h, k.w, 1, "same"), k.b);

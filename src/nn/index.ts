@@ -1,5 +1,6 @@
 /** `torch.nn`. */
 export * from "./activation.ts";
+export { type AttentionOptions, MultiheadAttention } from "./attention.ts";
 export * from "./batchnorm.ts";
 export { ModuleDict, ModuleList, Sequential } from "./containers.ts";
 export * from "./conv.ts";
@@ -16,6 +17,9 @@ export * from "./padding.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export { ParameterDict, ParameterList } from "./parameter-containers.ts";
 export * from "./pooling.ts";
+export * from "./recurrent.ts";
+export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cells.ts";
 export * from "./shape.ts";
 export type { IncompatibleKeys } from "./state.ts";
+export * from "./transformer.ts";
 export * as utils from "./utils/index.ts";

@@ -37,15 +37,24 @@ export interface Common {
   readonly isFunction?: boolean;
 }
 
-const signatures = new Map<string, Signature>();
+const parsed = new Map<string, Signature>();
 
 function signatureOf(text: string): Signature {
-  let sig = signatures.get(text);
+  let sig = parsed.get(text);
   if (sig === undefined) {
     sig = signature(text);
-    signatures.set(text, sig);
+    parsed.set(text, sig);
   }
   return sig;
+}
+
+/** The signatures of an operator, parsed at its first call. */
+function signaturesOf(op: OpInfo): () => readonly Signature[] {
+  let list: readonly Signature[] | undefined;
+  return () => {
+    list ??= op.params.map(signatureOf);
+    return list;
+  };
 }
 
 /** Marks whatever user code gets: tensors, lists and named tuples of them. */
@@ -200,9 +209,10 @@ export interface ElementwiseDeclaration extends Common {
 /* @__NO_SIDE_EFFECTS__ */
 export function elementwise<T>(d: ElementwiseDeclaration): T {
   const op = info("pointwise", { inplace: true, ...d });
+  const signatures = signaturesOf(op);
   const select = (args: unknown[], name = d.name) => {
     const self = args[0] as Tensor;
-    const { values, which } = parseAny(name, op.params.map(signatureOf), args.slice(1));
+    const { values, which } = parseAny(name, signatures(), args.slice(1));
     return { self, ...d.kernel(self, values, which) };
   };
   const call = (...args: unknown[]): Tensor => {
@@ -257,9 +267,10 @@ export interface ViewDeclaration extends Common {
 /* @__NO_SIDE_EFFECTS__ */
 export function view<T>(d: ViewDeclaration): T {
   const op = info("view", d);
+  const signatures = signaturesOf(op);
   const call = (...args: unknown[]): Tensor => {
     const self = needTensor(d.name, args[0]);
-    const { values } = parseAny(d.name, op.params.map(signatureOf), args.slice(1));
+    const { values } = parseAny(d.name, signatures(), args.slice(1));
     const input = self.impl.layout;
     const layout = d.layout(input, values, self);
     const out = makeView(self, layout, nodeName(d, values), (g) => d.grad(g, input, values));
@@ -268,7 +279,7 @@ export function view<T>(d: ViewDeclaration): T {
   };
   const write = (...args: unknown[]): Tensor => {
     const self = needTensor(d.name, args[0]);
-    const { values } = parseAny(`${d.name}_`, op.params.map(signatureOf), args.slice(1));
+    const { values } = parseAny(`${d.name}_`, signatures(), args.slice(1));
     const input = self.impl.layout;
     const layout = d.layout(input, values, self);
     const recorded = recording([self]);
@@ -344,10 +355,11 @@ export function custom<T>(d: BodyDeclaration, body: Body<unknown>): T {
 
 function define<T>(kind: OpInfo["kind"], d: BodyDeclaration, body: Body<unknown>): T {
   const op = info(d.kind ?? kind, d);
+  const signatures = signaturesOf(op);
   const call = (...args: unknown[]): unknown => {
     if (args.length > 1 && namesOut(args)) return computeInto(d.name, args, call);
     const self = needTensor(d.name, args[0]);
-    const { values, which } = parseAny(d.name, op.params.map(signatureOf), args.slice(1));
+    const { values, which } = parseAny(d.name, signatures(), args.slice(1));
     return bounded(() => body(self, values, which));
   };
   const write = (...args: unknown[]): Tensor => {
@@ -361,9 +373,10 @@ function define<T>(kind: OpInfo["kind"], d: BodyDeclaration, body: Body<unknown>
 /* @__NO_SIDE_EFFECTS__ */
 export function fn<T>(d: Omit<BodyDeclaration, "receiver">, body: (values: Values, which: number) => unknown): T {
   const op = info(d.kind ?? "composite", { ...d, receiver: null });
+  const signatures = signaturesOf(op);
   const call = (...args: unknown[]): unknown => {
     if (namesOut(args)) return computeInto(d.name, args, call);
-    const { values, which } = parseAny(d.name, op.params.map(signatureOf), args);
+    const { values, which } = parseAny(d.name, signatures(), args);
     return bounded(() => body(values, which));
   };
   return publish(call, op);
@@ -418,15 +431,13 @@ export function differentiable<R extends Tensor | readonly Tensor[]>(
 ): R {
   if (!recording(inputs)) return outputs;
   const outs: readonly Tensor[] = isTensor(outputs) ? [outputs] : (outputs as readonly Tensor[]);
-  const made = new Set(outs);
-  const kept = saved.map((t) => (t === null ? null : new SavedTensor(t, made.has(t) ? name : null)));
+  const kept = saved.map((t) => (t === null ? null : new SavedTensor(t, outs.includes(t) ? name : null)));
   const node = new FormulaNode(name, inputs, kept, formula);
-  attach(
-    node,
-    outs.filter((t) => t.impl.dtype.isFloatingPoint),
-  );
+  attach(node, outs.every(isFloating) ? outs : outs.filter(isFloating));
   return outputs;
 }
+
+const isFloating = (t: Tensor): boolean => t.impl.dtype.isFloatingPoint;
 
 /** Runs a body without recording: the value of a custom operator. */
 export const unrecorded = <R>(body: () => R): R => withGrad(false, body);

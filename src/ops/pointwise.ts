@@ -2,7 +2,7 @@
 
 import { checkInplace, rebase } from "../autograd/inplace.ts";
 import { mode } from "../autograd/mode.ts";
-import { attach, FormulaNode, recording, requiresGrad, SavedTensor } from "../autograd/node.ts";
+import { attach, type Formula, FormulaNode, recording, requiresGrad, SavedTensor } from "../autograd/node.ts";
 import { bool, canCast, type DType, type DTypeName } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { broadcastShapes, equalShapes, Layout, list } from "../core/layout.ts";
@@ -59,6 +59,7 @@ export class Pointwise {
   readonly #compiled = new Map<number, Compiled>();
   #generation = -1;
   readonly #derivatives: (Derivative | null | undefined)[] = [];
+  readonly #recipes = new Map<number, Recipe>();
 
   constructor(spec: PointwiseSpec) {
     this.#spec = spec;
@@ -73,8 +74,21 @@ export class Pointwise {
 
   /** The dtype that the operands are computed in. */
   computeDType(inputs: readonly Operand[]): DType {
-    const common = resultType(inputs.filter((_, i) => !this.#asBool[i]));
+    const common = this.#oneFloat(inputs) ?? resultType(inputs.filter((_, i) => !this.#asBool[i]));
     return this.rule === "float" ? toFloat(common) : common;
+  }
+
+  /** The float dtype that all tensors have, which no number changes; undefined where promotion has to decide. */
+  #oneFloat(inputs: readonly Operand[]): DType | undefined {
+    let dtype: DType | undefined;
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i]!;
+      if (this.#asBool[i] || !isTensor(x)) continue;
+      const own = x.impl.dtype;
+      if (own.category !== "float" || (dtype !== undefined && own !== dtype)) return undefined;
+      dtype = own;
+    }
+    return dtype;
   }
 
   /** The result, recorded by autograd where an input requires it. */
@@ -82,7 +96,7 @@ export class Pointwise {
     const compute = this.computeDType(inputs);
     const out = this.#fresh(inputs, this.rule === "bool" ? bool : compute);
     this.#run(inputs, out, compute);
-    if (!mode.grad || !out.impl.dtype.isFloatingPoint || !anyRequires(inputs)) return out;
+    if (!mode.grad || !out.impl.dtype.isFloatingPoint || !inputs.some(requires)) return out;
     return this.#record(inputs, out);
   }
 
@@ -116,7 +130,7 @@ export class Pointwise {
   }
 
   #fresh(inputs: readonly Operand[], dtype: DType): Tensor {
-    const tensors = inputs.filter(isTensor);
+    const tensors = inputs.every(isTensor) ? inputs : inputs.filter(isTensor);
     const device = commonDevice(tensors);
     return emptyLike(resultLayout(tensors), dtype, device);
   }
@@ -126,24 +140,8 @@ export class Pointwise {
     const compiled = this.#compile(inputs, out, compute);
     const mask = denseMask(inputs, out);
     try {
-      const at = inputs.map((x, i) => (isTensor(x) ? addressOf(x) : scalarSlot(x, i, compute)));
-      const target = addressOf(out, true);
-      if (mask >= 0) {
-        let dense = compiled.dense[mask];
-        if (dense === undefined) {
-          dense = compiled.run.dense(classesOf(mask, inputs.length)) as (n: number, ...a: number[]) => void;
-          compiled.dense[mask] = dense;
-        }
-        dense(out.impl.layout.numel, target, ...at);
-        return;
-      }
-      const shape = out.impl.layout.shape;
-      const operands: KernelOperand[] = [{ address: target, strides: out.impl.layout.strides }];
-      inputs.forEach((x, i) => {
-        const strides = isTensor(x) ? x.impl.layout.expand(shape).strides : shape.map(() => 0);
-        operands.push({ address: at[i]!, strides });
-      });
-      compiled.run.strided(shape, operands);
+      if (mask >= 0) runDense(compiled, mask, inputs, out, compute);
+      else runStrided(compiled, inputs, out, compute);
     } finally {
       unstage();
     }
@@ -212,40 +210,56 @@ export class Pointwise {
     return out;
   }
 
+  /** What recording needs to know where these inputs, as bits, require their gradients. */
+  #recipe(wanted: number): Recipe {
+    let recipe = this.#recipes.get(wanted);
+    if (recipe === undefined) {
+      const derivatives = Array.from({ length: this.arity }, (_, i) => (wanted & (1 << i) ? this.#derivative(i) : null));
+      const reads = new Set(derivatives.flatMap((d) => d?.reads ?? []));
+      const inputs = derivatives.map((_, j) => reads.has(1 + j));
+      recipe = { derivatives, inputs, out: reads.has(1 + this.arity), keeps: [...reads].some((j) => j > 0) };
+      this.#recipes.set(wanted, recipe);
+    }
+    return recipe;
+  }
+
   /** Builds the node before the write; `finish` saves the result after it. */
   #prepare(inputs: readonly Operand[], written: Tensor | null): History {
-    const derivatives = inputs.map((x, i) => (isTensor(x) && requiresGrad(x) ? this.#derivative(i) : null));
-    const needed = new Set(derivatives.flatMap((d) => d?.reads ?? []));
+    let wanted = 0;
+    for (let i = 0; i < inputs.length; i++) if (requires(inputs[i]!)) wanted |= 1 << i;
+    const recipe = this.#recipe(wanted);
     const saved: (SavedTensor | null)[] = inputs.map((x, j) => {
-      if (!isTensor(x) || !needed.has(1 + j)) return null;
+      if (!isTensor(x) || !recipe.inputs[j]) return null;
       // The write would destroy what the derivative reads.
       return new SavedTensor(x === written ? x.detach().clone() : x);
     });
     saved.push(null);
-    const outAt = 1 + this.arity;
-    const name = this.nodeName;
     const scalars = inputs.map((x) => (isTensor(x) ? null : x));
-    const zero = inputs.map((x) => (isTensor(x) ? x.impl.layout.shape : null));
-    const node = new FormulaNode(
-      this.nodeName,
-      inputs.map((x) => (isTensor(x) ? x : null)),
-      saved,
-      ([g], values, needs) =>
-        derivatives.map((d, i) => {
-          if (!needs[i]) return null;
-          if (d === null) return g!.newZeros(zero[i]!);
-          const operands = d.reads.map((j): Operand => (j === 0 ? g! : (values[j - 1] ?? scalars[j - 1]!)));
-          return d.kernel.apply(operands);
-        }),
-      needed.size > 1 || (needed.size === 1 && !needed.has(0)),
-    );
+    const shapes = inputs.map((x) => (isTensor(x) ? x.impl.layout.shape : null));
+    const tensors = inputs.every(isTensor) ? inputs : inputs.map((x) => (isTensor(x) ? x : null));
+    const formula: Formula = ([g], values, needs) =>
+      recipe.derivatives.map((d, i) => {
+        if (!needs[i]) return null;
+        if (d === null) return g!.newZeros(shapes[i]!);
+        return d.kernel.apply(d.reads.map((j): Operand => (j === 0 ? g! : (values[j - 1] ?? scalars[j - 1]!))));
+      });
+    const name = this.nodeName;
     return {
-      node,
+      node: new FormulaNode(name, tensors, saved, formula, recipe.keeps),
       finish(out) {
-        if (needed.has(outAt)) saved[saved.length - 1] = new SavedTensor(out, name);
+        if (recipe.out) saved[saved.length - 1] = new SavedTensor(out, name);
       },
     };
   }
+}
+
+/** How an operation is recorded: each input's derivative, and what they read. */
+interface Recipe {
+  readonly derivatives: readonly (Derivative | null)[];
+  readonly inputs: readonly boolean[];
+  readonly out: boolean;
+  /** Whether they read anything but the gradient. */
+  readonly keeps: boolean;
 }
 
 interface History {
@@ -255,10 +269,50 @@ interface History {
 
 const capitalize = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
-function anyRequires(inputs: readonly Operand[]): boolean {
-  for (const x of inputs) if (isTensor(x) && x.impl.meta !== null && requiresGrad(x)) return true;
-  return false;
+const requires = (x: Operand): boolean => isTensor(x) && x.impl.meta !== null && requiresGrad(x);
+
+function runDense(
+  { run, dense }: Compiled,
+  mask: number,
+  inputs: readonly Operand[],
+  out: Tensor,
+  compute: DType,
+): void {
+  let call = dense[mask];
+  if (call === undefined) {
+    call = run.dense(classesOf(mask, inputs.length)) as (n: number, ...addresses: number[]) => void;
+    dense[mask] = call;
+  }
+  const n = out.impl.layout.numel;
+  const at = (i: number): number => inputAddress(inputs[i]!, i, compute);
+  // Spread arguments cost more than a short row.
+  switch (inputs.length) {
+    case 1:
+      call(n, addressOf(out, true), at(0));
+      break;
+    case 2:
+      call(n, addressOf(out, true), at(0), at(1));
+      break;
+    case 3:
+      call(n, addressOf(out, true), at(0), at(1), at(2));
+      break;
+    default:
+      call(n, addressOf(out, true), ...inputs.map((_, i) => at(i)));
+  }
 }
+
+function runStrided({ run }: Compiled, inputs: readonly Operand[], out: Tensor, compute: DType): void {
+  const { shape, strides } = out.impl.layout;
+  const operands: KernelOperand[] = [{ address: addressOf(out, true), strides }];
+  inputs.forEach((x, i) => {
+    const own = isTensor(x) ? x.impl.layout.expand(shape).strides : shape.map(() => 0);
+    operands.push({ address: inputAddress(x, i, compute), strides: own });
+  });
+  run.strided(shape, operands);
+}
+
+const inputAddress = (x: Operand, i: number, compute: DType): number =>
+  isTensor(x) ? addressOf(x) : scalarSlot(x, i, compute);
 
 /** Shape by broadcasting; strides as the operands': their common order of dims where they agree, else row-major. */
 export function resultLayout(tensors: readonly Tensor[]): Layout {

@@ -83,7 +83,9 @@ export function reductionGrads(of: Reduced, at: Places): Pair {
 
 const extremum = (of: Reduced, at: Places): Pair => {
   const dtype = of.g.dtype;
-  const selfIsResult = of.old.eq(of.out).to(dtype);
+  // Where self takes no part, being equal to the result by chance gives it no share.
+  const equals = of.old.eq(of.out).to(dtype);
+  const selfIsResult = of.includeSelf ? equals : at.clear(equals);
   const srcIsResult = of.src.eq(at.take(of.out)).to(dtype);
   const shared = of.g.div(at.add(selfIsResult, srcIsResult));
   return [() => selfIsResult.mul(shared), () => srcIsResult.mul(at.take(shared))];

@@ -26,7 +26,7 @@ interface Case {
 
 const cases: Case[] = JSON.parse(readFileSync(new URL("../data/indexing.json", import.meta.url), "utf8"));
 
-function decode(part: Recorded): torch.Index {
+function decode(part: Recorded): Parameters<torch.Tensor["at"]>[number] {
   switch (part.k) {
     case "slice":
       return torch.slice(...part.v);
@@ -61,12 +61,17 @@ test.each(fine)("%s has PyTorch's elements, and shares memory as there", (_, c) 
   expect(y.numel() === 0 || c.view === null || (y.untypedStorage() === x.untypedStorage()) === c.view).toBe(true);
 });
 
-test.each(fine.filter(([, c]) => c.grad !== undefined))("%s sends gradients to where the elements came from", (_, c) => {
-  const { leaf, x } = inputOf(c, true);
-  const y = x.at(...c.index.map(decode));
-  y.mul(torch.arange(1, y.numel() + 1, { dtype: "float32" }).view(y.shape)).sum().backward();
-  expect(leaf.grad?.tolist()).toEqual(c.grad);
-});
+test.each(fine.filter(([, c]) => c.grad !== undefined))(
+  "%s sends gradients to where the elements came from",
+  (_, c) => {
+    const { leaf, x } = inputOf(c, true);
+    const y = x.at(...c.index.map(decode));
+    y.mul(torch.arange(1, y.numel() + 1, { dtype: "float32" }).view(y.shape))
+      .sum()
+      .backward();
+    expect(leaf.grad?.tolist()).toEqual(c.grad);
+  },
+);
 
 test.each(fine.filter(([, c]) => c.set !== undefined))("%s is written where it is read", (_, c) => {
   const x = inputOf(c).x.clone();
@@ -87,27 +92,63 @@ test.each([
   ["a number of a number", () => torch.tensor(1).at(0), "invalid index of a 0-dim tensor. Use `tensor.item()`"],
   ["a step backwards", () => x().at("::-1"), "step must be greater than zero"],
   ["a step of nothing", () => x().at("::0"), "slice step cannot be zero"],
-  ["a fraction", () => x().at(1.5), "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got float)"],
+  [
+    "a fraction",
+    () => x().at(1.5),
+    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got float)",
+  ],
   ["a text", () => x().at("a"), `invalid index "a"`],
   ["an index tensor of floats", () => x().at(torch.tensor([0])), "pass { dtype: 'int64' }"],
-  ["an index of int16", () => x().at(long(0).short()), "tensors used as indices must be long, int, byte or bool tensors"],
+  [
+    "an index of int16",
+    () => x().at(long(0).short()),
+    "tensors used as indices must be long, int, byte or bool tensors",
+  ],
   ["an empty dim", () => torch.zeros(0, 4).at(long(0)), "index is out of bounds for dimension with size 0"],
-  ["shapes that do not broadcast", () => x().at(long(0, 1), long(0, 1, 2)), "shape mismatch: indexing tensors could not be broadcast together with shapes [2], [3]"],
-  ["a value of another dtype", () => x().setAt([long(0)], long(1)), "Index put requires the source and destination dtypes match, got Float for the destination and Long for the source."],
-  ["a value that does not fit", () => x().setAt([long(0)], torch.zeros(3)), "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result of shape [1, 4]"],
-  ["a value too many for a mask", () => x().setAt([x().gt(3)], torch.zeros(2)), "shape mismatch: value tensor of shape [2] cannot be broadcast to indexing result of shape [8]"],
+  [
+    "shapes that do not broadcast",
+    () => x().at(long(0, 1), long(0, 1, 2)),
+    "shape mismatch: indexing tensors could not be broadcast together with shapes [2], [3]",
+  ],
+  [
+    "a value of another dtype",
+    () => x().setAt([long(0)], long(1)),
+    "Index put requires the source and destination dtypes match, got Float for the destination and Long for the source.",
+  ],
+  [
+    "a value that does not fit",
+    () => x().setAt([long(0)], torch.zeros(3)),
+    "shape mismatch: value tensor of shape [3] cannot be broadcast to indexing result of shape [1, 4]",
+  ],
+  [
+    "a value too many for a mask",
+    () => x().setAt([x().gt(3)], torch.zeros(2)),
+    "shape mismatch: value tensor of shape [2] cannot be broadcast to indexing result of shape [8]",
+  ],
 ])("%s is refused", (_, misuse, message) => {
   expect(misuse).toThrow(message);
 });
 
 test("one value where a mask is true is converted", () => {
-  expect(torch.zeros(3).setAt([torch.tensor([true, false, true])], long(7)).tolist()).toEqual([7, 0, 7]);
+  expect(
+    torch
+      .zeros(3)
+      .setAt([torch.tensor([true, false, true])], long(7))
+      .tolist(),
+  ).toEqual([7, 0, 7]);
 });
 
-test("int32 indices, lists in lists and typed arrays read as in PyTorch 2", () => {
+test("int32 indices, and lists in lists read as in PyTorch 2", () => {
   expect(x().at(long(2).int()).tolist()).toEqual([[8, 9, 10, 11]]);
-  expect(x().at([[0, 1], [1, 2]]).tolist()).toEqual([1, 6]);
-  expect(x().at(Int32Array.of(0, 2)).shape.numel()).toBe(8);
+  expect(
+    x()
+      .at([
+        [0, 1],
+        [1, 2],
+      ])
+      .tolist(),
+  ).toEqual([1, 6]);
+  expect(x().at(long(0, 2).int()).shape.numel()).toBe(8);
 });
 
 test("a write from an overlapping part of the same memory is refused before anything is written", () => {
@@ -123,11 +164,11 @@ test("setAt is recorded as IndexPutBackward0, also through a view of a base", ()
   const w = torch.ones(2, { requiresGrad: true });
   const base = torch.zeros(3, 4).requiresGrad_().mul(1);
   base.at(1).setAt([long(0, 3)], w);
-  expect(base.gradFn?.name).toBe("CopySlices");
+  expect(base.gradFn?.name()).toBe("CopySlices");
   base.mul(torch.arange(12).view(3, 4)).sum().backward();
   expect(w.grad?.tolist()).toEqual([4, 7]);
   const y = torch.zeros(4).requiresGrad_().mul(1);
-  expect(y.setAt([long(0, 3)], 2).gradFn?.name).toBe("IndexPutBackward0");
+  expect(y.setAt([long(0, 3)], 2).gradFn?.name()).toBe("IndexPutBackward0");
 });
 
 test("a value that is broadcast gets the sum of the gradients of its places", () => {
@@ -149,7 +190,12 @@ test("indexPut takes masks and nulls, adds with accumulate, and writes in place 
   const y = x();
   y.indexPut_([null, long(1)], torch.tensor([[-1], [-2], [-3]]));
   expect(y.at(":", 1).tolist()).toEqual([-1, -2, -3]);
-  expect(torch.zeros(2).indexPut([long(0, 0)], torch.ones(2), true).tolist()).toEqual([2, 0]);
+  expect(
+    torch
+      .zeros(2)
+      .indexPut([long(0, 0)], torch.ones(2), true)
+      .tolist(),
+  ).toEqual([2, 0]);
   const base = x();
   base.t().indexPut_([long(0)], torch.tensor(9), false);
   expect(base.at(":", 0).tolist()).toEqual([9, 9, 9]);

@@ -1,6 +1,7 @@
-/** A compiler that sends large matrix products to an installed BLAS, on the heap's own memory. */
+/** A compiler that sends matrix products to an installed BLAS, on the heap's own memory. */
 import type { Heap } from "../../core/heap.ts";
-import type { Compiler, Kernel, MatmulKernel, MatmulRun, Operand, Run } from "../../ir/kernel.ts";
+import type { Compiler, Kernel, MatmulKernel, MatmulRun, Run } from "../../ir/kernel.ts";
+import { arrange, type Matrix, type Problem } from "../wasm/matmul-arrange.ts";
 import { type Blas, findBlas } from "./library.ts";
 
 let found: Blas | string | undefined;
@@ -14,26 +15,26 @@ export function blas(): Blas | string {
 /** Whether products go to the BLAS; settable by `torch.backends.blas.enabled`. */
 export const blasSwitch: { enabled: boolean } = { enabled: true };
 
-/** Below so many multiply-adds the call costs more than it saves. */
-const worthIt = 2 ** 12;
+/** Below so many multiply-adds a call costs more than it saves. */
+const worthIt = 2 ** 10;
 
 const rowMajor = 101;
 const plain = 111;
 const transposed = 112;
 
-/** How BLAS sees a matrix: which way round, and the distance between its rows; null where it cannot. */
+/** How BLAS sees a matrix: which way round, and the distance between its rows. */
 interface Shape {
   readonly trans: number;
   readonly leading: number;
 }
 
-function shapeOf(x: Operand, rows: number, columns: number): Shape | null {
-  const [r, c] = [x.strides.at(-2)!, x.strides.at(-1)!];
-  if ((c === 1 || columns === 1) && (r >= Math.max(columns, 1) || rows === 1)) {
-    return { trans: plain, leading: Math.max(rows === 1 ? columns : r, columns, 1) };
+/** Null where neither the rows nor the columns are dense and apart. */
+function shapeOf({ row, column }: Matrix, rows: number, columns: number): Shape | null {
+  if ((column === 1 || columns === 1) && (rows === 1 || row >= columns)) {
+    return { trans: plain, leading: rows === 1 ? columns : row };
   }
-  if ((r === 1 || rows === 1) && (c >= Math.max(rows, 1) || columns === 1)) {
-    return { trans: transposed, leading: Math.max(columns === 1 ? rows : c, rows, 1) };
+  if ((row === 1 || rows === 1) && (columns === 1 || column >= rows)) {
+    return { trans: transposed, leading: columns === 1 ? rows : column };
   }
   return null;
 }
@@ -45,62 +46,92 @@ export function withBlas(below: Compiler, heap: Heap): Compiler {
     compile<K extends Kernel>(kernel: K): Run<K> {
       const run = below.compile(kernel);
       if (kernel.skeleton !== "matmul") return run;
-      return gemm(kernel, heap, run as MatmulRun) as Run<K>;
+      // A matmul kernel's runner is what `K` says it is, which TypeScript cannot see.
+      return matmul(kernel, heap, run as MatmulRun) as Run<K>;
     },
   };
 }
 
-function gemm(kernel: MatmulKernel, heap: Heap, below: MatmulRun): MatmulRun {
-  if (kernel.dtype !== "float32" && kernel.dtype !== "float64") return below;
-  const single = kernel.dtype === "float32";
+function matmul(kernel: MatmulKernel, heap: Heap, below: MatmulRun): MatmulRun {
+  const { dtype } = kernel;
+  if (dtype !== "float32" && dtype !== "float64") return below;
   return (batch, m, n, k, out, a, b, alpha, beta) => {
-    if (!blasSwitch.enabled || m * n * k < worthIt) return below(batch, m, n, k, out, a, b, alpha, beta);
-    const library = blas();
-    const left = shapeOf(a, m, k);
-    const right = shapeOf(b, k, n);
-    const target = shapeOf(out, m, n);
-    if (typeof library === "string" || left === null || right === null || target === null || target.trans !== plain) {
-      return below(batch, m, n, k, out, a, b, alpha, beta);
+    const library = blasSwitch.enabled && m * n * k >= worthIt ? blas() : null;
+    if (library !== null && typeof library !== "string") {
+      const problem = arrange(batch, m, n, k, out, a, b);
+      const product = problem.n === 1 ? timesVector : timesMatrix;
+      const call = product(problem, placesOf(dtype, heap), library, alpha, beta);
+      if (call !== null) {
+        eachBatch(problem, call);
+        return;
+      }
     }
-    const call = single ? library.sgemm : library.dgemm;
-    const bytes = single ? 4 : 8;
-    const view = (x: Operand, offset: number): ArrayBufferView =>
-      single
-        ? new Float32Array(heap.memory.buffer, x.address + offset * bytes)
-        : new Float64Array(heap.memory.buffer, x.address + offset * bytes);
-    eachBatch(batch, [out, a, b], ([o, p, q]) => {
-      call(
-        rowMajor,
-        left.trans,
-        right.trans,
-        m,
-        n,
-        k,
-        alpha,
-        view(a, p),
-        left.leading,
-        view(b, q),
-        right.leading,
-        beta,
-        view(out, o),
-        target.leading,
-      );
-    });
+    below(batch, m, n, k, out, a, b, alpha, beta);
   };
 }
 
-type Offsets = [number, number, number];
+/** How a dtype's elements are found in the heap, and whether they are float32. */
+interface Places {
+  readonly single: boolean;
+  /** A window that begins `offset` elements behind the matrix's first. */
+  view(side: Matrix, offset: number): ArrayBufferView;
+}
 
-/** Calls `visit` with each operand's offset, in elements, for every matrix of the batch. */
-function eachBatch(batch: readonly number[], operands: readonly Operand[], visit: (offsets: Offsets) => void): void {
-  const walk = (dim: number, offsets: Offsets): void => {
+function placesOf(dtype: "float32" | "float64", { memory }: Heap): Places {
+  return dtype === "float32"
+    ? { single: true, view: ({ address }, offset) => new Float32Array(memory.buffer, address + 4 * offset) }
+    : { single: false, view: ({ address }, offset) => new Float64Array(memory.buffer, address + 8 * offset) };
+}
+
+/** Does one product of a batch, given the offsets of its matrices in elements. */
+type Call = (out: number, a: number, b: number) => void;
+
+/** Null where a matrix lies as BLAS cannot take it. */
+function timesMatrix(
+  { m, n, k, out, a, b }: Problem,
+  { single, view }: Places,
+  library: Blas,
+  alpha: number,
+  beta: number,
+): Call | null {
+  const [left, right, target] = [shapeOf(a, m, k), shapeOf(b, k, n), shapeOf(out, m, n)];
+  if (left === null || right === null || target === null || target.trans !== plain) return null;
+  const gemm = single ? library.sgemm : library.dgemm;
+  const { trans, leading } = left;
+  return (o, p, q) => {
+    const [x, y, z] = [view(a, p), view(b, q), view(out, o)];
+    gemm(rowMajor, trans, right.trans, m, n, k, alpha, x, leading, y, right.leading, beta, z, target.leading);
+  };
+}
+
+/** As `timesMatrix` for one column, which may have any stride but 0. */
+function timesVector(
+  { m, k, out, a, b }: Problem,
+  { single, view }: Places,
+  library: Blas,
+  alpha: number,
+  beta: number,
+): Call | null {
+  const left = shapeOf(a, m, k);
+  const [from, to] = [k === 1 ? 1 : b.row, m === 1 ? 1 : out.row];
+  if (left === null || from === 0 || to === 0) return null;
+  const gemv = single ? library.sgemv : library.dgemv;
+  const { trans, leading } = left;
+  const [rows, columns] = trans === plain ? [m, k] : [k, m];
+  return (o, p, q) => {
+    gemv(rowMajor, trans, rows, columns, alpha, view(a, p), leading, view(b, q), from, beta, view(out, o), to);
+  };
+}
+
+/** Calls for every matrix of the batch. */
+function eachBatch({ batch, out, a, b }: Problem, call: Call): void {
+  const walk = (dim: number, o: number, p: number, q: number): void => {
     if (dim === batch.length) {
-      visit(offsets);
+      call(o, p, q);
       return;
     }
-    for (let i = 0; i < batch[dim]!; i++) {
-      walk(dim + 1, offsets.map((o, x) => o + i * operands[x]!.strides[dim]!) as Offsets);
-    }
+    const [so, sp, sq] = [out.batch[dim]!, a.batch[dim]!, b.batch[dim]!];
+    for (let i = 0; i < batch[dim]!; i++) walk(dim + 1, o + i * so, p + i * sp, q + i * sq);
   };
-  walk(0, [0, 0, 0]);
+  walk(0, 0, 0, 0);
 }

@@ -18,12 +18,30 @@ export type Gemm = (
   ldc: number,
 ) => void;
 
+/** `cblas_?gemv`: a matrix times a vector, whose elements are `incx` apart. */
+export type Gemv = (
+  order: number,
+  trans: number,
+  m: number,
+  n: number,
+  alpha: number,
+  a: ArrayBufferView,
+  lda: number,
+  x: ArrayBufferView,
+  incx: number,
+  beta: number,
+  y: ArrayBufferView,
+  incy: number,
+) => void;
+
 /** A BLAS that was found. */
 export interface Blas {
   /** What the library says of itself. */
   readonly name: string;
   readonly sgemm: Gemm;
   readonly dgemm: Gemm;
+  readonly sgemv: Gemv;
+  readonly dgemv: Gemv;
 }
 
 interface Koffi {
@@ -40,11 +58,14 @@ const candidates: readonly string[] = [
   "libblas.so.3",
 ];
 
-const sizes = "int order, int ta, int tb, int m, int n, int k";
-const prototypes = {
-  sgemm: `void cblas_sgemm(${sizes}, float alpha, const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc)`,
-  dgemm: `void cblas_dgemm(${sizes}, double alpha, const double *a, int lda, const double *b, int ldb, double beta, double *c, int ldc)`,
-};
+type Scalar = "float" | "double";
+
+const gemm = (name: string, t: Scalar): string =>
+  `void cblas_${name}(int order, int ta, int tb, int m, int n, int k, ${t} alpha, const ${t} *a, int lda, ` +
+  `const ${t} *b, int ldb, ${t} beta, ${t} *c, int ldc)`;
+const gemv = (name: string, t: Scalar): string =>
+  `void cblas_${name}(int order, int ta, int m, int n, ${t} alpha, const ${t} *a, int lda, ` +
+  `const ${t} *x, int incx, ${t} beta, ${t} *y, int incy)`;
 
 type ModuleBuiltin = { createRequire(url: string): (name: string) => unknown };
 
@@ -68,13 +89,15 @@ export function findBlas(): Blas | string {
 function bind(koffi: Koffi, path: string): Blas | null {
   try {
     const library = koffi.load(path);
-    // Its own threads would spin against ours; products are split by the caller.
+    // Its own threads' barriers spin, which on a busy machine costs many times what they gain.
     optional(() => (library.func("void openblas_set_num_threads(int n)") as (n: number) => void)(1));
     const config = optional(() => (library.func("const char *openblas_get_config()") as () => string)());
     return {
       name: typeof config === "string" ? config.trim() : path,
-      sgemm: library.func(prototypes.sgemm) as unknown as Gemm,
-      dgemm: library.func(prototypes.dgemm) as unknown as Gemm,
+      sgemm: library.func(gemm("sgemm", "float")) as unknown as Gemm,
+      dgemm: library.func(gemm("dgemm", "double")) as unknown as Gemm,
+      sgemv: library.func(gemv("sgemv", "float")) as unknown as Gemv,
+      dgemv: library.func(gemv("dgemv", "double")) as unknown as Gemv,
     };
   } catch {
     return null;

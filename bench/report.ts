@@ -1,0 +1,148 @@
+/** Keeps results per configuration as JSON, and writes the table that people read from all of them. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { root } from "./builds.ts";
+import { type Workload, workloads } from "./workloads.ts";
+
+/** What one workload took. */
+export interface Row {
+  readonly date: string;
+  readonly commit: string;
+  /** Median seconds by engine. */
+  readonly seconds: Record<string, number>;
+  /** Least seconds by engine. */
+  readonly least: Record<string, number>;
+  /** Which way an engine did it, where it has several. */
+  readonly how: Record<string, string>;
+  /** Why an engine has no number. */
+  readonly failed: Record<string, string>;
+}
+
+/** All that is known of one configuration on one machine. */
+export interface Results {
+  readonly machine: string;
+  readonly node: string;
+  readonly threads: number;
+  readonly blas: string | null;
+  /** Display names by engine. */
+  readonly engines: Record<string, string>;
+  readonly rows: Record<string, Row>;
+}
+
+const folder = path.join(root, "bench", "results");
+const page = path.join(root, "bench", "RESULTS.md");
+const peers = ["jax", "tensorflow", "last"];
+
+/** How long, in the unit that reads best. */
+export function duration(seconds: number): string {
+  const [value, unit] = seconds < 1e-3 ? [seconds * 1e6, "µs"] : [seconds * 1e3, "ms"];
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${unit}`;
+}
+
+function fileOf({ threads, blas }: Results): string {
+  return path.join(folder, `${threads}-thread${threads > 1 ? "s" : ""}${blas === null ? "" : "-blas"}.json`);
+}
+
+/** Puts new rows in the place of old ones of the same machine. */
+export function store(results: Results): void {
+  mkdirSync(folder, { recursive: true });
+  const file = fileOf(results);
+  const old = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Results) : null;
+  const kept = old?.machine === results.machine ? old : null;
+  const rows = { ...kept?.rows, ...results.rows };
+  const engines = { ...kept?.engines, ...results.engines };
+  writeFileSync(file, `${JSON.stringify({ ...results, engines, rows }, null, 1)}\n`);
+}
+
+const times = (ours: number | undefined, theirs: number | undefined): number | null =>
+  ours === undefined || theirs === undefined ? null : ours / theirs;
+
+const ratio = (value: number | null): string => (value === null ? "" : value.toFixed(2));
+
+function bound({ target }: Workload, { blas }: Results): number | null {
+  return target === null ? null : target[blas === null ? "own" : "blas"];
+}
+
+function cells(workload: Workload, results: Results): string[] {
+  const row = results.rows[workload.name]!;
+  const { cresset, pytorch } = row.seconds;
+  const limit = bound(workload, results);
+  const against = times(cresset, pytorch);
+  const mark = limit === null || against === null ? "" : against <= limit ? "pass" : "miss";
+  const other = (key: string): string => {
+    const theirs = row.seconds[key];
+    return theirs === undefined ? "–" : `${duration(theirs)} (${ratio(times(cresset, theirs))})`;
+  };
+  return [
+    workload.name,
+    cresset === undefined ? "–" : duration(cresset),
+    pytorch === undefined ? "–" : duration(pytorch),
+    ratio(against),
+    limit === null ? "" : String(limit),
+    mark,
+    ...peers.filter((key) => key in results.engines).map(other),
+  ];
+}
+
+function aligned(rows: string[][]): string {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((r) => r[c]!.length)));
+  const line = (r: string[]): string =>
+    `| ${r.map((x, c) => (c === 0 ? x.padEnd(widths[c]!) : x.padStart(widths[c]!))).join(" | ")} |`;
+  const rule = `|${widths.map((w, c) => (c === 0 ? "-".repeat(w + 2) : `${"-".repeat(w + 1)}:`)).join("|")}|`;
+  return [line(rows[0]!), rule, ...rows.slice(1).map(line)].join("\n");
+}
+
+/** The table of one configuration. */
+export function table(results: Results): string {
+  const names = peers.filter((key) => key in results.engines).map((key) => results.engines[key]!);
+  const heading = ["workload", "Cresset", results.engines["pytorch"] ?? "PyTorch", "ratio", "target", "", ...names];
+  const present = workloads.filter((w) => w.name in results.rows);
+  return aligned([heading, ...present.map((w) => cells(w, results))]);
+}
+
+/** One line per configuration and what it missed. */
+export function verdict(results: Results): string {
+  const judged = workloads.filter((w) => w.name in results.rows).map((w) => cells(w, results));
+  const [passed, missed] = ["pass", "miss"].map((mark) => judged.filter((c) => c[5] === mark).map((c) => c[0]!));
+  return `${passed!.length} targets met, ${missed!.length} missed${missed!.length > 0 ? `: ${missed!.join(", ")}` : ""}.`;
+}
+
+function failures(results: Results): string {
+  const lines = Object.entries(results.rows).flatMap(([name, row]) =>
+    Object.entries(row.failed).map(([key, why]) => `- ${name}, ${results.engines[key] ?? key}: ${why}`),
+  );
+  return lines.length === 0 ? "" : `\n\nNot measured:\n\n${lines.join("\n")}`;
+}
+
+function section(results: Results): string {
+  const dates = Object.values(results.rows).map((r) => r.date);
+  const commits = [...new Set(Object.values(results.rows).map((r) => r.commit))];
+  const threads = results.threads === 1 ? "One thread" : `${results.threads} threads`;
+  return `## ${threads}, ${results.blas === null ? "without BLAS" : "with BLAS"}
+
+${results.machine}, Node ${results.node}, ${dates.sort().at(-1)}, at ${commits.join(", ")}. ${
+    results.blas === null ? "Products run in WebAssembly" : `Products run in ${results.blas}`
+  }. ${verdict(results)}
+
+${table(results)}${failures(results)}`;
+}
+
+const preface = `# Benchmark results
+
+Written by \`npm run bench\` (\`bench/README.md\` says how). Times are medians of interleaved repetitions. *ratio* is
+Cresset's time over PyTorch's, with the same number of threads on both sides; below 1, Cresset is faster. The peers'
+columns give their time, and in brackets Cresset's over theirs. A dash: the engine has no such thing, or failed.`;
+
+/** Reads every stored configuration, the ones with BLAS and with fewest threads first. */
+export function stored(): Results[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  const all = files.map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")) as Results);
+  return all.sort((x, y) => x.threads - y.threads || Number(x.blas === null) - Number(y.blas === null));
+}
+
+/** Writes bench/RESULTS.md from what is stored. */
+export function writePage(): void {
+  writeFileSync(page, `${[preface, ...stored().map(section)].join("\n\n")}\n`);
+}
