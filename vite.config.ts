@@ -18,6 +18,7 @@ export default defineConfig({
       external: ["fflate", "koffi"],
       output: {
         entryFileNames: "[name].js",
+        minify: { mangle: false, compress: false, codegen: { removeWhitespace: true } },
         chunkFileNames: "[name].js",
         codeSplitting: { groups: [{ name: part }] },
       },

@@ -13,6 +13,8 @@ export {
   noGrad,
   setGradEnabled,
 } from "./autograd/mode.ts";
+export * as backends from "./backends-face.ts";
+export * as config from "./config.ts";
 export * as copy from "./copy/index.ts";
 export { Device, device } from "./core/device.ts";
 export { DType } from "./core/dtype.ts";
@@ -40,3 +42,4 @@ export * as special from "./ops/special.ts";
 export * from "./ops/view-copies.ts";
 export * as optim from "./optim/index.ts";
 export * from "./serialize/torch.ts";
+export { getNumThreads, setNumThreads } from "./threads.ts";

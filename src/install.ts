@@ -1,5 +1,6 @@
 /** Installs operators as methods, and registers the platform and the compiler: the package's only side effect. */
 import { installAutograd } from "./autograd/members.ts";
+import { withBlas } from "./backends/native/compiler.ts";
 import { wasmCompiler } from "./backends/wasm/compiler.ts";
 import { collectNow } from "./core/collector.ts";
 import { createHeap } from "./core/heap.ts";
@@ -31,7 +32,7 @@ function define(name: string, value: unknown): void {
 /** Called once by the package's entry. */
 export function install(): void {
   setPlatform({ createHeap: () => createHeap(), collectNow });
-  setCompiler(wasmCompiler);
+  setCompiler((heap) => withBlas(wasmCompiler(heap), heap));
   installAutograd();
   installMembers();
   installGenerator();

@@ -113,12 +113,19 @@ export function runBackward(roots: readonly Tensor[], grads: readonly Tensor[], 
   return withGrad(options.createGraph, () => new Run(roots, grads, options).go());
 }
 
+/** What a run knows of a node that it will reach. */
+class Task {
+  /** Edges from nodes that have not run yet. */
+  waiting = 0;
+  /** The gradients that have arrived, by output. */
+  grads: Grads | null = null;
+}
+
 class Run {
   readonly #options: BackwardOptions;
-  readonly #buffers = new Map<Node, Grads>();
-  readonly #waiting = new Map<Node, number>();
+  readonly #tasks = new Map<Node, Task>();
   readonly #queue = new Queue();
-  readonly #captures = new Map<Node, Capture[]>();
+  readonly #captures: Map<Node, Capture[]> | null;
   readonly #captured: Grads;
   readonly #needed: Set<Node> | null;
   /** How many pending or captured gradients lie in a storage. */
@@ -128,48 +135,38 @@ class Run {
     this.#options = options;
     this.#captured = new Array(options.capture?.length ?? 0).fill(null);
     const starts = roots.map((t) => gradEdge(t)!);
-    options.capture?.forEach((t, index) => {
-      if (t === null) return;
-      const node = gradEdge(t);
-      if (node === null) return;
-      const entry = { node, nr: t.impl.meta!.gradFn === null ? 0 : t.impl.meta!.outputNr, index };
-      this.#captures.set(node, [...(this.#captures.get(node) ?? []), entry]);
-    });
-    const targets = options.capture !== null ? new Set(this.#captures.keys()) : (options.only ?? null);
-    this.#needed = this.#count(starts, targets);
+    this.#captures = options.capture === null ? null : capturesOf(options.capture);
+    const targets = this.#captures !== null ? new Set(this.#captures.keys()) : (options.only ?? null);
+    const order = this.#discover(starts);
+    this.#needed = targets === null ? null : leadingTo(targets, order);
     roots.forEach((t, i) => {
-      const node = starts[i]!;
-      this.#add(node, t.impl.meta!.gradFn === null ? 0 : t.impl.meta!.outputNr, grads[i]!);
+      this.#add(starts[i]!, outputNr(t), grads[i]!);
     });
-    for (const node of new Set(starts)) if (!this.#waiting.get(node)) this.#queue.push(node);
+    for (const node of new Set(starts)) if (this.#tasks.get(node)!.waiting === 0) this.#queue.push(node);
   }
 
-  /** Counts edges into every reachable node; with targets also finds which nodes lead to one. */
-  #count(starts: readonly Node[], targets: ReadonlySet<Node> | null): Set<Node> | null {
+  /** Makes the tasks of all nodes that can be reached, and counts their edges. */
+  #discover(starts: readonly Node[]): Node[] {
+    const tasks = this.#tasks;
     const order: Node[] = [];
-    const seen = new Set<Node>(starts);
-    const stack = [...seen];
-    while (stack.length > 0) {
-      const node = stack.pop()!;
+    for (const node of starts) {
+      if (tasks.has(node)) continue;
+      tasks.set(node, new Task());
       order.push(node);
-      for (const next of node.next) {
+    }
+    for (let at = 0; at < order.length; at++) {
+      for (const next of order[at]!.next) {
         if (next === null) continue;
-        this.#waiting.set(next, (this.#waiting.get(next) ?? 0) + 1);
-        if (seen.has(next)) continue;
-        seen.add(next);
-        stack.push(next);
+        let task = tasks.get(next);
+        if (task === undefined) {
+          task = new Task();
+          tasks.set(next, task);
+          order.push(next);
+        }
+        task.waiting++;
       }
     }
-    if (targets === null) return null;
-    // A node's inputs were made before it, so going up by sequence number meets inputs first.
-    const needed = new Set<Node>();
-    const bySeq = order.sort(
-      (a, b) => (a.seq === Number.POSITIVE_INFINITY ? -1 : a.seq) - (b.seq === Number.POSITIVE_INFINITY ? -1 : b.seq),
-    );
-    for (const node of bySeq) {
-      if (targets.has(node) || node.next.some((next) => next !== null && needed.has(next))) needed.add(node);
-    }
-    return needed;
+    return order;
   }
 
   go(): Grads {
@@ -184,15 +181,12 @@ class Run {
   }
 
   #step(node: Node): void {
-    let grads = this.#buffers.get(node) ?? new Array(node.outputs.length).fill(null);
-    this.#buffers.delete(node);
+    const task = this.#tasks.get(node)!;
+    let grads: Grads = task.grads ?? new Array(node.outputs.length).fill(null);
+    task.grads = null;
     for (const g of grads) if (g !== null) this.#unuse(g);
-    grads = runPreHooks(node, grads);
-    for (const c of this.#captures.get(node) ?? []) {
-      const g = grads[c.nr] ?? null;
-      this.#captured[c.index] = g;
-      if (g !== null) this.#use(g);
-    }
+    if (node.preHooks !== null || node.nodePreHooks !== null) grads = runPreHooks(node, grads);
+    if (this.#captures !== null) this.#capture(node, grads);
     const wanted = this.#wants(node);
     const outs = wanted ? this.#apply(node, grads) : [];
     if (wanted && !this.#options.retainGraph) node.release();
@@ -202,9 +196,15 @@ class Run {
       const g = outs[i] ?? null;
       if (g !== null && this.#leads(next))
         this.#add(next, node.nextNr[i]!, conform(g, next.outputs[node.nextNr[i]!], node, i));
-      const left = this.#waiting.get(next)! - 1;
-      this.#waiting.set(next, left);
-      if (left === 0) this.#queue.push(next);
+      if (--this.#tasks.get(next)!.waiting === 0) this.#queue.push(next);
+    }
+  }
+
+  #capture(node: Node, grads: Grads): void {
+    for (const c of this.#captures?.get(node) ?? []) {
+      const g = grads[c.nr] ?? null;
+      this.#captured[c.index] = g;
+      if (g !== null) this.#use(g);
     }
   }
 
@@ -234,16 +234,13 @@ class Run {
   }
 
   #add(node: Node, nr: number, g: Tensor): void {
-    let buffer = this.#buffers.get(node);
-    if (buffer === undefined) {
-      buffer = new Array(node.outputs.length).fill(null);
-      this.#buffers.set(node, buffer);
-    }
-    const before = buffer[nr] ?? null;
+    const task = this.#tasks.get(node)!;
+    task.grads ??= new Array(node.outputs.length).fill(null);
+    const before = task.grads[nr] ?? null;
     const sum = before === null ? g : before.add(g);
     if (before !== null) this.#unuse(before);
     this.#use(sum);
-    buffer[nr] = sum;
+    task.grads[nr] = sum;
   }
 
   #use(g: Tensor): void {
@@ -257,6 +254,30 @@ class Run {
     if (left > 0) this.#inUse.set(storage, left);
     else this.#inUse.delete(storage);
   }
+}
+
+const outputNr = (t: Tensor): number => (t.impl.meta!.gradFn === null ? 0 : t.impl.meta!.outputNr);
+
+/** Where in the graph the gradients of these tensors can be taken. */
+function capturesOf(tensors: readonly (Tensor | null)[]): Map<Node, Capture[]> {
+  const captures = new Map<Node, Capture[]>();
+  tensors.forEach((t, index) => {
+    const node = t === null ? null : gradEdge(t);
+    if (t === null || node === null) return;
+    captures.set(node, [...(captures.get(node) ?? []), { node, nr: outputNr(t), index }]);
+  });
+  return captures;
+}
+
+/** Those of `nodes` from which a target can be reached. */
+function leadingTo(targets: ReadonlySet<Node>, nodes: readonly Node[]): Set<Node> {
+  // A node's inputs were made before it, so going up by sequence number meets inputs first.
+  const rank = (node: Node): number => (node.seq === Number.POSITIVE_INFINITY ? -1 : node.seq);
+  const needed = new Set<Node>();
+  for (const node of [...nodes].sort((a, b) => rank(a) - rank(b))) {
+    if (targets.has(node) || node.next.some((next) => next !== null && needed.has(next))) needed.add(node);
+  }
+  return needed;
 }
 
 function runPreHooks(node: Node, grads: Grads): Grads {

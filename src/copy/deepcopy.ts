@@ -7,10 +7,13 @@ import { escape } from "../core/scope.ts";
 import { Storage } from "../core/storage.ts";
 import { isTensor, type Tensor, wrap } from "../core/tensor.ts";
 import { callable } from "../nn/call.ts";
+import { cloning } from "../nn/cloning.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { isParameter, Parameter } from "../nn/parameter.ts";
 import { adopt, expose, isExposed, isModule, Registry } from "../nn/registry.ts";
 import { copyGenerator, isAtom, ownMethod, ownProperties, sameClass } from "./kinds.ts";
+
+cloning.clone = (module) => deepcopy(module);
 
 /** Copies by their originals; share one between calls to keep links between what they copy. */
 export type Memo = Map<unknown, unknown>;

@@ -39,13 +39,17 @@ export class Generator {
   /** Kept for the state only: no sampler on the CPU reads it. */
   #floatNormal: number | null = null;
 
-  constructor(on: string | Device = cpu) {
+  /** Whether a seed that nobody can foresee is still to be drawn; that waits for the first use. */
+  #unseeded = false;
+
+  constructor(on: string | Device = cpu, unforeseen = false) {
     this.device = device(on);
     check(
       this.device.type === "cpu",
       () => `Device type ${this.device.type.toUpperCase()} is not supported for torch.Generator() api.`,
     );
-    this.#start(defaultSeed);
+    if (unforeseen) this.#unseeded = true;
+    else this.#start(defaultSeed);
   }
 
   /** Starts anew from a seed of 64 bits; a negative one counts from 2^64 down. */
@@ -60,6 +64,7 @@ export class Generator {
 
   /** The seed that the draws started from. */
   initialSeed(): bigint {
+    if (this.#unseeded) this.seed();
     return this.#seed;
   }
 
@@ -113,6 +118,7 @@ export class Generator {
 
   /** The whole state, in the bytes of PyTorch's `torch.get_rng_state()`. */
   stateBytes(): Uint8Array {
+    if (this.#unseeded) this.seed();
     const bytes = new Uint8Array(stateBytes);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(0, this.#seed, true);
@@ -153,10 +159,12 @@ export class Generator {
     for (let i = 0; i < words; i++) this.#words[i] = view.getUint32(at.words + 8 * i, true);
     this.#normal = view.getInt32(at.hasNormal, true) === 0 ? null : view.getFloat64(at.normal, true);
     this.#floatNormal = view.getUint8(at.hasFloat) === 0 ? null : view.getFloat32(at.float, true);
+    this.#unseeded = false;
     return this;
   }
 
   #start(seed: bigint): void {
+    this.#unseeded = false;
     this.#seed = seed;
     const s = this.#words;
     s[0] = Number(BigInt.asUintN(32, seed));
@@ -171,6 +179,7 @@ export class Generator {
   }
 
   #refill(): void {
+    if (this.#unseeded) this.seed();
     const s = this.#words;
     for (let j = 0; j < words - shift; j++) s[j] = s[j + shift]! ^ twist(s[j]!, s[j + 1]!);
     for (let j = words - shift; j < words - 1; j++) s[j] = s[j + shift - words]! ^ twist(s[j]!, s[j + 1]!);
@@ -187,10 +196,4 @@ function twist(u: number, v: number): number {
 }
 
 /** The generator that draws when none is named; as PyTorch's, it starts from a seed that nobody can foresee. */
-export const defaultGenerator: Generator = /* @__PURE__ */ unforeseen();
-
-function unforeseen(): Generator {
-  const generator = new Generator();
-  generator.seed();
-  return generator;
-}
+export const defaultGenerator: Generator = new Generator(cpu, true);

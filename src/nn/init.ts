@@ -228,20 +228,38 @@ export function kaimingNormal_(tensor: Tensor, ...args: Kaiming): Tensor {
   return normal_(tensor, 0, calculateGain(nonlinearity, a) / Math.sqrt(fan(tensor, mode)), options);
 }
 
-/** Fills with a (semi) orthogonal matrix, from the QR decomposition of normal draws. */
+/** Fills with a (semi) orthogonal matrix made of normal draws. */
 export function orthogonal_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
   check(tensor.dim() >= 2, () => "Only tensors with 2 or more dimensions are supported", ValueError);
-  if (tensor.numel() === 0) return tensor;
+  if (tensor.numel() === 0 || tensor.device.type === "meta") return tensor;
   const rows = tensor.shape[0]!;
-  const columns = tensor.numel() / rows;
+  const size = [rows, tensor.numel() / rows];
   return noGrad(() => {
-    const flat = tensor.newEmpty([rows, columns]).normal_(0, 1, generatorOf(options));
-    const wide = rows < columns;
-    const { Q, R } = (wide ? flat.t() : flat).qr();
-    const q = Q.mul(R.diagonal().sign());
-    tensor.viewAs(tensor).copy_((wide ? q.t() : q).reshape(tensor.shape));
-    return tensor.mul_(gain);
+    const drawn = tensor.newEmpty(size).normal_(0, 1, generatorOf(options));
+    const wide = size[0]! < size[1]!;
+    const columns = (wide ? drawn : drawn.t()).double().tolist() as number[][];
+    const basis = tensor.newTensor(orthonormal(columns));
+    return tensor.copy_((wide ? basis : basis.t()).reshape(tensor.shape)).mul_(gain);
   });
+}
+
+/**
+ * The vectors made orthonormal one after another (Gram and Schmidt, twice for accuracy): the Q of the QR decomposition
+ * whose R has a positive diagonal, which is what PyTorch makes of its QR.
+ */
+function orthonormal(vectors: readonly number[][]): number[][] {
+  const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+  const basis: number[][] = [];
+  for (const vector of vectors) {
+    let rest = vector;
+    for (const e of [...basis, ...basis]) {
+      const along = dot(rest, e);
+      rest = rest.map((x, i) => x - along * e[i]!);
+    }
+    const length = Math.sqrt(dot(rest, rest));
+    basis.push(rest.map((x) => x / length));
+  }
+  return basis;
 }
 
 /** Fills a matrix with normal draws and sets a fraction of every column to 0. */

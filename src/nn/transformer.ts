@@ -1,11 +1,11 @@
 /** Transformer layers and models. */
-import { deepcopy } from "../copy/deepcopy.ts";
 import { check, RuntimeError } from "../core/errors.ts";
 import type { Values } from "../core/params.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { full } from "../ops/create.ts";
 import { type Arguments, type FactoryOptions, factory, factoryOf, read } from "./arguments.ts";
 import { MultiheadAttention } from "./attention.ts";
+import { cloning } from "./cloning.ts";
 import { ModuleList } from "./containers.ts";
 import { Dropout } from "./dropout.ts";
 import * as F from "./functional.ts";
@@ -203,7 +203,7 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
 
 /** Copies of a layer: each starts from the same values. */
 function clones(layer: AnyModule, count: number): ModuleList {
-  return new ModuleList(Array.from({ length: count }, () => deepcopy(layer)));
+  return new ModuleList(Array.from({ length: count }, () => cloning.clone(layer)));
 }
 
 type Norm = Module | null;
@@ -229,7 +229,7 @@ export class TransformerEncoder extends Module<[src: Tensor, ...masks: Rest<"mas
     );
     this.numLayers = v.numLayers as number;
     this.addModule("layers", clones(encoderLayer, this.numLayers));
-    this.addModule("norm", v.norm as Norm);
+    this.norm = v.norm as Norm;
   }
 
   forward(src: Tensor, ...masks: Rest<"mask" | "srcKeyPaddingMask">): Tensor {
@@ -251,7 +251,7 @@ export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, ...
     const v = read("TransformerDecoder", "numLayers:int norm:any?=null", args);
     this.numLayers = v.numLayers as number;
     this.addModule("layers", clones(decoderLayer, this.numLayers));
-    this.addModule("norm", v.norm as Norm);
+    this.norm = v.norm as Norm;
   }
 
   forward(tgt: Tensor, memory: Tensor, ...masks: Rest<DecoderMasks>): Tensor {

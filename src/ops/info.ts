@@ -87,10 +87,13 @@ export function resizeAs_(input: Tensor, theTemplate: Tensor, options: { memoryF
 
 /** C's %g, six digits, as PyTorch prints these limits. */
 function sixDigits(x: number): string {
-  const [digits, exponent] = x.toExponential(5).split("e") as [string, string];
+  const longer = x.toExponential(6);
+  // C rounds a tie to the even digit, JavaScript up.
+  const tie = Number(longer) === x && /[02468]5e/.test(longer);
+  const [digits, exponent] = (tie ? longer.replace("5e", "e") : x.toExponential(5)).split("e") as [string, string];
   const e = Number(exponent);
   const trim = (text: string): string => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
-  if (e >= -4 && e < 6) return trim(x.toFixed(5 - e));
+  if (e >= -4 && e < 6) return trim(Number(`${digits}e${e}`).toFixed(5 - e));
   return `${trim(digits)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
 }
 

@@ -6,26 +6,27 @@ import type { Scalar } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { runner } from "../ir/runtime.ts";
 import type { Op } from "./call.ts";
-import { composite, custom, differentiable } from "./define.ts";
+import { composite, copyKernel, custom, differentiable } from "./define.ts";
 import { commonDevice, emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
 
 /** Runs `out = alpha · a @ b + beta · out` on batches of matrices; all three have the same rank and dtype. */
 function multiplyInto(out: Tensor, a: Tensor, b: Tensor, alpha: number, beta: number): Tensor {
   if (isMeta(out) || out.numel() === 0) return out;
-  const rank = out.dim();
-  const batch = out.shape.slice(0, rank - 2);
-  const run = runner({ skeleton: "matmul", dtype: out.dtype.name });
-  const m = out.shape[rank - 2]!;
-  const n = out.shape[rank - 1]!;
-  const k = a.shape[rank - 1]!;
+  const { rank, shape } = out.impl.layout;
+  const batch = shape.slice(0, rank - 2);
+  const run = runner({ skeleton: "matmul", dtype: out.impl.dtype.name });
+  const [m, n, k] = [shape[rank - 2]!, shape[rank - 1]!, columns(a)];
   withOperands(() => run(batch, m, n, k, operand(out, true), operand(a), operand(b), alpha, beta));
   return out;
 }
 
+const rows = (t: Tensor): number => t.impl.layout.shape.at(-2)!;
+const columns = (t: Tensor): number => t.impl.layout.shape.at(-1)!;
+
 /** `a @ b` of equal rank, as a fresh row-major tensor; no autograd. */
 function multiply(a: Tensor, b: Tensor): Tensor {
   const device = commonDevice([a, b]);
-  const shape = [...a.shape.slice(0, -1), b.shape.at(-1)!];
+  const shape = [...a.impl.layout.shape.slice(0, -1), columns(b)];
   return multiplyInto(emptyTensor(shape, a.dtype, device), a, b, 1, 0);
 }
 
@@ -46,7 +47,7 @@ function checkMm(a: Tensor, b: Tensor): void {
   check(b.dim() === 2, () => "mat2 must be a matrix");
   sameDType(a, b);
   check(
-    a.shape[1] === b.shape[0],
+    columns(a) === rows(b),
     () => `mat1 and mat2 shapes cannot be multiplied (${a.shape.join("x")} and ${b.shape.join("x")})`,
   );
 }
@@ -210,8 +211,7 @@ const scaled = "* beta:scalar=1 alpha:scalar=1";
 /** The accumulator broadcast to the result's shape, as its first value. */
 function seed(self: Tensor, shape: readonly number[], beta: number): Tensor {
   const out = emptyTensor(shape, self.dtype, self.device);
-  const source = self.detach().expand(shape);
-  return beta === 0 ? out : out.copy_(source);
+  return beta === 0 ? out : copyKernel.into([self], out);
 }
 
 /** A factor as PyTorch casts it: an integer product takes its whole part. */
@@ -233,7 +233,7 @@ export const addmm: Op<[mat1: Tensor, mat2: Tensor], "mat1 mat2", Scaled> = cust
       () => `self and mat2 must have the same dtype, but got ${self.dtype.scalarName} and ${a.dtype.scalarName}`,
     );
     const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
-    const out = multiplyInto(seed(self, [a.shape[0]!, b.shape[1]!], beta), a.detach(), b.detach(), alpha, beta);
+    const out = multiplyInto(seed(self, [rows(a), columns(b)], beta), a, b, alpha, beta);
     return differentiable("AddmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
       needs[1] ? times(g!.mm(y!.t()), alpha) : null,
@@ -248,7 +248,7 @@ function checkMatrices(a: Tensor, b: Tensor): void {
     () => `mat1 and mat2 must be matrices, got ${a.dim()}-D and ${b.dim()}-D tensors`,
   );
   check(
-    a.shape[1] === b.shape[0],
+    columns(a) === rows(b),
     () => `mat1 and mat2 shapes cannot be multiplied (${a.shape.join("x")} and ${b.shape.join("x")})`,
   );
 }
@@ -262,7 +262,7 @@ export const baddbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scal
     checkBmm(a, b);
     const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
     const shape = [a.shape[0]!, a.shape[1]!, b.shape[2]!];
-    const out = multiplyInto(seed(self, shape, beta), a.detach(), b.detach(), alpha, beta);
+    const out = multiplyInto(seed(self, shape, beta), a, b, alpha, beta);
     return differentiable("BaddbmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
       needs[1] ? times(g!.bmm(y!.transpose(1, 2)), alpha) : null,

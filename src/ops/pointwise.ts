@@ -54,7 +54,7 @@ export class Pointwise {
   readonly expr: Expr;
   readonly rule: DTypeRule;
   /** Inputs that are read as booleans only, and so do not take part in promotion. */
-  readonly #asBool: readonly boolean[];
+  #boolInputs: readonly boolean[] | undefined;
   readonly #spec: PointwiseSpec;
   readonly #compiled = new Map<number, Compiled>();
   #generation = -1;
@@ -68,8 +68,15 @@ export class Pointwise {
     this.arity = spec.arity;
     this.expr = spec.expr;
     this.rule = spec.rule;
-    const loads = loadsOf(spec.expr);
-    this.#asBool = Array.from({ length: spec.arity }, (_, i) => loads.bool.has(i) && !loads.lane.has(i));
+  }
+
+  /** Found at the first call: reading hundreds of expressions would cost importers time. */
+  get #asBool(): readonly boolean[] {
+    if (this.#boolInputs === undefined) {
+      const loads = loadsOf(this.expr);
+      this.#boolInputs = Array.from({ length: this.arity }, (_, i) => loads.bool.has(i) && !loads.lane.has(i));
+    }
+    return this.#boolInputs;
   }
 
   /** The dtype that the operands are computed in. */

@@ -1,14 +1,14 @@
 /** Reductions: one kernel over some dims, with or without them kept. */
 import { bool, type DType, int64, uint8 } from "../core/dtype.ts";
 import { check, IndexError, RuntimeError } from "../core/errors.ts";
-import { Layout, wrapDim } from "../core/layout.ts";
+import { contiguousStrides, wrapDim } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type Expr, load } from "../ir/expr.ts";
 import type { Combine } from "../ir/kernel.ts";
 import { runner } from "../ir/runtime.ts";
 import type { OpInfo } from "./call.ts";
 import { custom, differentiable } from "./define.ts";
-import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
+import { addressOf, emptyTensor, isMeta, withOperands } from "./operands.ts";
 
 /** What a reduction computes. */
 export interface ReduceSpec {
@@ -48,29 +48,37 @@ export function reduceRaw(
 ): Tensor {
   const out = emptyTensor(reducedShape(self.shape, dims, keepdim), dtype, self.device);
   if (out.numel() === 0 || isMeta(out)) return out;
+  const inputs = others.length === 0 ? [self] : [self, ...others];
   const run = runner({
     skeleton: "reduce",
     combine: spec.combine,
-    pre: spec.pre ?? load(0),
+    pre: spec.pre ?? element,
     post: spec.post ?? null,
     lane: compute.lane,
-    inputs: [self, ...others].map((t) => t.dtype.name),
+    inputs: inputs.map((t) => t.impl.dtype.name),
     output: dtype.name,
   });
-  const outer = self.shape.map((_, d) => d).filter((d) => !dims.includes(d));
-  const inner = [...dims].sort((a, b) => a - b);
-  const input = (t: Tensor): Layout => t.impl.layout.expand(self.shape).permute([...outer, ...inner]);
-  const target = Layout.contiguous(outer.map((d) => self.shape[d]!));
+  const { shape } = self.impl.layout;
+  const outer = shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  const inner = outer.length === 0 ? shape.map((_, d) => d) : [...dims].sort((a, b) => a - b);
+  const order = [...outer, ...inner];
+  const strides = (t: Tensor): readonly number[] => {
+    const own = t === self ? t.impl.layout.strides : t.impl.layout.expand(shape).strides;
+    return outer.length === 0 ? own : order.map((d) => own[d]!);
+  };
+  const target = outer.map((d) => shape[d]!);
   withOperands(() =>
     run(
-      target.shape,
-      inner.map((d) => self.shape[d]!),
-      operand(out, true, target),
-      [self, ...others].map((t) => operand(t, false, input(t))),
+      target,
+      inner.map((d) => shape[d]!),
+      { address: addressOf(out, true), strides: contiguousStrides(target) },
+      inputs.map((t) => ({ address: addressOf(t), strides: strides(t) })),
     ),
   );
   return out;
 }
+
+const element = load(0);
 
 /** The gradient with the reduced dims back as size 1. */
 export function keepDims(g: Tensor, shape: readonly number[], dims: readonly number[], keepdim: boolean): Tensor {

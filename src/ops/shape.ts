@@ -1,12 +1,12 @@
 /** Rearrangements that copy: `flip`, `roll`, `rot90`, `repeat`, `tril`, diagonals, products of lists. */
 import { int64 } from "../core/dtype.ts";
-import { check, IndexError } from "../core/errors.ts";
-import { Layout, list, product, wrapDim } from "../core/layout.ts";
+import { check } from "../core/errors.ts";
+import { Layout, wrapDim } from "../core/layout.ts";
 import { type Tensor, wrap } from "../core/tensor.ts";
 import type { Dims, Op, OpInfo, OpInplace, Sizes } from "./call.ts";
-import { choose, chooseKernel } from "./choose.ts";
+import { chooseKernel } from "./choose.ts";
 import { checkSize } from "./create.ts";
-import { composite, copyKernel, custom, differentiable, fn, unrecorded } from "./define.ts";
+import { composite, copyKernel, custom, differentiable, unrecorded } from "./define.ts";
 import { cat } from "./join.ts";
 import { emptyTensor } from "./operands.ts";
 import { arange } from "./ranges.ts";
@@ -303,7 +303,9 @@ export const kron: Op<[other: Tensor], "other"> = composite({ name: "kron", para
   const [a, b] = [padded(self), padded(other)];
   const shape = a.map((n, d) => n * b[d]!);
   const [left, right] = [a.flatMap((n) => [n, 1]), b.flatMap((n) => [1, n])];
-  return self.reshape(left).mul(other.reshape(right)).reshape(shape);
+  const product = self.reshape(left).mul(other.reshape(right)).contiguous();
+  const out = wrap(product.impl.storage, Layout.contiguous(shape), product.dtype);
+  return differentiable("UnsafeViewBackward0", out, [product], [], ([g]) => [g!.reshape(product.shape)]);
 });
 
 /** The vector product of the three elements along `dim`, without a default for it. */

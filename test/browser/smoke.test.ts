@@ -36,17 +36,24 @@ async function inPage(isolated: boolean): Promise<unknown> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await chromium.launch({
     executablePath: executable!,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
   try {
     const tab = await browser.newPage();
     const errors: string[] = [];
     tab.on("pageerror", (error) => errors.push(String(error)));
     await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    const result = await tab.evaluate(async () => {
-      const [torch, program] = await Promise.all([import("/dist/index.js" as string), import("/test/browser/program.mjs" as string)]);
-      return { isolated: globalThis.crossOriginIsolated, ...program.train(torch) };
-    });
+    // As text: the test runner rewrites imports in functions.
+    const result = await tab.evaluate(`(async () => {
+        const [torch, program] = await Promise.all([import("/dist/index.js"), import("/test/browser/program.mjs")]);
+        return { isolated: globalThis.crossOriginIsolated, ...program.train(torch) };
+      })()`);
     expect(errors).toEqual([]);
     return result;
   } finally {

@@ -60,3 +60,18 @@ test("fans need two dims", () => {
     "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions",
   );
 });
+
+test.each([
+  [3, 5],
+  [5, 3],
+])("orthogonal_ of %i x %i has orthonormal rows or columns", (rows, columns) => {
+  const w = nn.init.orthogonal_(torch.empty(rows, columns, { dtype: torch.float64 }), 2);
+  const gram = rows < columns ? w.matmul(w.t()) : w.t().matmul(w);
+  expect(
+    gram
+      .sub(torch.eye(3, { dtype: torch.float64 }).mul(4))
+      .abs()
+      .max()
+      .item(),
+  ).toBeLessThan(1e-12);
+});

@@ -5,16 +5,18 @@ import * as torch from "../../src/index.ts";
 const { gradcheck, gradgradcheck } = torch.autograd;
 const long = (values: number | number[] | number[][]): torch.Tensor => torch.tensor(values, { dtype: "int64" });
 const x = (): torch.Tensor => torch.arange(12, { dtype: "float32" }).view(3, 4);
-/** Distinct numbers without 0 in float64, so that no kink is near. */
-const reals = (...shape: number[]): torch.Tensor =>
+/** Distinct numbers without 0 in float64, so that no kink is near; those of another step are others again. */
+const stepped = (step: number, shape: readonly number[]): torch.Tensor =>
   torch
     .arange(1, shape.reduce((a, b) => a * b, 1) + 1, { dtype: "float64" })
-    .mul(0.37)
+    .mul(step)
     .sin()
     .add(1.5)
     .view(shape)
     .clone()
     .requiresGrad_();
+const reals = (...shape: number[]): torch.Tensor => stepped(0.37, shape);
+const sources = (...shape: number[]): torch.Tensor => stepped(0.53, shape);
 const index = long([
   [0, 2, 1, 0],
   [2, 0, 0, 1],
@@ -61,7 +63,7 @@ const writes: [string, string, Fn, number[]][] = [
 ];
 
 test.each(writes)("%s is one node, and both its derivatives are those of differences", (_, node, fn, shape) => {
-  const inputs = [reals(3, 4), reals(...shape)];
+  const inputs = [reals(3, 4), sources(...shape)];
   expect(fn(inputs[0]!, inputs[1]!).gradFn?.name()).toBe(node);
   expect(gradcheck(fn as never, inputs)).toBe(true);
   expect(gradgradcheck(fn as never, inputs)).toBe(true);
@@ -89,8 +91,8 @@ describe("in place", () => {
     const base = torch.arange(24, { dtype: "float64" }).view(4, 6).clone();
     const target = base.at(":", "::2").t().at("0:3");
     const memory = base.dataPtr();
-    const expected = write(target.clone(), reals(...shape).detach());
-    expect(write(target, reals(...shape).detach())).toBe(target);
+    const expected = write(target.clone(), sources(...shape).detach());
+    expect(write(target, sources(...shape).detach())).toBe(target);
     expect(target.tolist()).toEqual(expected.tolist());
     expect(base.dataPtr()).toBe(memory);
     expect(base.at(":", "1::2").tolist()).toEqual([
@@ -103,12 +105,12 @@ describe("in place", () => {
   });
 
   test.each(inPlace)("%s under autograd has the derivative of its copying form", (_, write, shape) => {
-    const inputs = [reals(3, 4), reals(...shape)];
+    const inputs = [reals(3, 4), sources(...shape)];
     expect(gradcheck(((t: torch.Tensor, s: torch.Tensor) => write(t.mul(1), s)) as never, inputs)).toBe(true);
   });
 
   test.each(inPlace)("%s through a view becomes history of the base", (_, write, shape) => {
-    const inputs = [reals(4, 3), reals(...shape)];
+    const inputs = [reals(4, 3), sources(...shape)];
     const through = (t: torch.Tensor, s: torch.Tensor): torch.Tensor => {
       const base = t.mul(1);
       write(base.t(), s);
@@ -120,7 +122,7 @@ describe("in place", () => {
   test.each(inPlace)("%s refuses a leaf that requires grad", (_, write, shape) => {
     const leaf = reals(3, 4);
     const before = leaf.tolist();
-    expect(() => write(leaf, reals(...shape).detach())).toThrow("a leaf Variable that requires grad");
+    expect(() => write(leaf, sources(...shape).detach())).toThrow("a leaf Variable that requires grad");
     expect(leaf.tolist()).toEqual(before);
   });
 

@@ -15,8 +15,9 @@ export function blas(): Blas | string {
 /** Whether products go to the BLAS; settable by `torch.backends.blas.enabled`. */
 export const blasSwitch: { enabled: boolean } = { enabled: true };
 
-/** Below so many multiply-adds a call costs more than it saves. */
-const worthIt = 2 ** 10;
+/** Below so many multiply-adds a call costs more than it saves: for two matrices, and for a matrix and a vector. */
+const worthMatrix = 2 ** 14;
+const worthVector = 2 ** 15;
 
 const rowMajor = 101;
 const plain = 111;
@@ -55,19 +56,24 @@ export function withBlas(below: Compiler, heap: Heap): Compiler {
 function matmul(kernel: MatmulKernel, heap: Heap, below: MatmulRun): MatmulRun {
   const { dtype } = kernel;
   if (dtype !== "float32" && dtype !== "float64") return below;
+  const places = placesOf(dtype, heap);
   return (batch, m, n, k, out, a, b, alpha, beta) => {
-    const library = blasSwitch.enabled && m * n * k >= worthIt ? blas() : null;
-    if (library !== null && typeof library !== "string") {
-      const problem = arrange(batch, m, n, k, out, a, b);
-      const product = problem.n === 1 ? timesVector : timesMatrix;
-      const call = product(problem, placesOf(dtype, heap), library, alpha, beta);
-      if (call !== null) {
-        eachBatch(problem, call);
-        return;
-      }
-    }
-    below(batch, m, n, k, out, a, b, alpha, beta);
+    let work = m * n * k;
+    for (const size of batch) work *= size;
+    const problem = work >= worthMatrix && blasSwitch.enabled ? arrange(batch, m, n, k, out, a, b) : null;
+    const call = problem === null ? null : callOf(problem, places, alpha, beta);
+    if (problem === null || call === null) below(batch, m, n, k, out, a, b, alpha, beta);
+    else eachBatch(problem, call);
   };
+}
+
+/** The BLAS call for a product, or null where there is none or it does not pay. */
+function callOf(problem: Problem, places: Places, alpha: number, beta: number): Call | null {
+  const { m, n, k } = problem;
+  if (m * n * k < (n === 1 ? worthVector : worthMatrix)) return null;
+  const library = blas();
+  if (typeof library === "string") return null;
+  return (n === 1 ? timesVector : timesMatrix)(problem, places, library, alpha, beta);
 }
 
 /** How a dtype's elements are found in the heap, and whether they are float32. */

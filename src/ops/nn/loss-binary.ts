@@ -1,5 +1,5 @@
 /** Binary cross entropy, of probabilities and of logits. */
-import type { DType } from "../../core/dtype.ts";
+import { bool, type DType } from "../../core/dtype.ts";
 import { check, RuntimeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes, equalShapes, sizeOf } from "../../core/layout.ts";
 import type { Tensor } from "../../core/tensor.ts";
@@ -7,6 +7,7 @@ import * as ir from "../../ir/expr.ts";
 import type { Op } from "../call.ts";
 import { fn } from "../define.ts";
 import { isMeta } from "../operands.ts";
+import { type ReduceSpec, reduceRaw } from "../reduce.ts";
 import { ElementwiseLoss, type Reduction, reductionOf } from "./reduction.ts";
 
 /** log, not below -100: so that a loss stays finite where a probability is 0. */
@@ -45,11 +46,20 @@ export type BinaryCrossEntropy = Op<
 
 const tail = "sizeAverage:bool?=null reduce:bool?=null reduction:str='mean'";
 
-function needRange(name: string, t: Tensor): void {
-  if (isMeta(t) || t.numel() === 0) return;
-  const bare = t.detach();
-  const fits = Number(bare.amin().item()) >= 0 && Number(bare.amax().item()) <= 1;
-  check(fits, () => `all elements of ${name} should be between 0 and 1`);
+const inRange = (x: ir.Expr): ir.Expr => ir.and(ir.ge(x, 0), ir.le(x, 1));
+const allInRange = { combine: "and", pre: inRange(ir.load(0)) } as const;
+const bothInRange = { combine: "and", pre: ir.and(inRange(ir.load(0)), inRange(ir.load(1))) } as const;
+
+/** Whether all elements pass a check, which reads tensors of one shape. */
+function every(spec: ReduceSpec, first: Tensor, ...others: Tensor[]): boolean {
+  const dims = first.impl.layout.shape.map((_, d) => d);
+  return Boolean(reduceRaw(first, spec, dims, false, first.dtype, bool, others).item());
+}
+
+function needRange(input: Tensor, target: Tensor): void {
+  if (isMeta(input) || input.numel() === 0 || every(bothInRange, input, target)) return;
+  const name = every(allInRange, input) ? "target" : "input";
+  check(false, () => `all elements of ${name} should be between 0 and 1`);
 }
 
 function needSameDType(t: Tensor | null, dtype: DType): void {
@@ -77,8 +87,7 @@ export const binaryCrossEntropy: BinaryCrossEntropy = fn<BinaryCrossEntropy>(
     check(x.dtype.isFloatingPoint, () => `"binary_cross_entropy" not implemented for '${x.dtype.scalarName}'`);
     needSameDType(t, x.dtype);
     needSameDType(weight, x.dtype);
-    needRange("input", x);
-    needRange("target", t);
+    needRange(x, t);
     if (weight === null) return plain.apply([x, t], shape, reduction);
     refuseWeightGrad(weight);
     return weightedEntropy.apply([x, t, weight], shape, reduction);

@@ -9,6 +9,8 @@ import { emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
 import { reducedShape } from "../reduce.ts";
 import { statDType } from "./raw.ts";
 
+const meanOf = div(load(0), load(1));
+
 /** Sums (or means) of an expression over some dims, which stay with size 1; other inputs are broadcast to the first. */
 export function reduceOver(
   inputs: readonly Tensor[],
@@ -24,7 +26,7 @@ export function reduceOver(
     skeleton: "reduce",
     combine: "sum",
     pre,
-    post: mean ? div(load(0), load(1)) : null,
+    post: mean ? meanOf : null,
     lane: dtype.lane,
     inputs: inputs.map((t) => t.dtype.name),
     output: dtype.name,

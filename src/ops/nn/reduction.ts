@@ -59,6 +59,8 @@ export function broadcastPair(a: Tensor, b: Tensor): [Tensor, Tensor] {
   return [stretch(a), stretch(b)];
 }
 
+const meanOf = div(load(0), load(1));
+
 /** The sum or mean of an expression over tensors of one shape (or broadcast to it), as one kernel; no autograd. */
 export function reduceFused(
   inputs: readonly Tensor[],
@@ -73,7 +75,7 @@ export function reduceFused(
     skeleton: "reduce",
     combine: "sum",
     pre,
-    post: mean ? div(load(0), load(1)) : null,
+    post: mean ? meanOf : null,
     lane: dtype.lane,
     inputs: inputs.map((t) => t.dtype.name),
     output: dtype.name,
@@ -151,7 +153,7 @@ export class ElementwiseLoss {
   }
 
   #total(inputs: readonly (Tensor | number)[], shape: readonly number[], reduction: Reduction, dtype: DType): Tensor {
-    const all = inputs.map((x) => (isTensor(x) ? x.detach() : constantOf(x, dtype)));
+    const all = inputs.map((x) => (isTensor(x) ? x : constantOf(x, dtype)));
     return reduceFused(all, shape, this.#pre, reduction === "mean", dtype);
   }
 }
