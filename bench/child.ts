@@ -49,7 +49,7 @@ export class Child {
   #line(line: string): void {
     if (!line.startsWith("{")) return;
     const reply = JSON.parse(line) as Reply;
-    if (reply["id"] === this.#id) this.#waiting?.(reply);
+    if (reply.id === this.#id) this.#waiting?.(reply);
   }
 
   #end(reason: string): void {
@@ -68,10 +68,10 @@ export class Child {
   /** Waits until it has started; the reason if it has not. */
   async hello(): Promise<string | null> {
     const reply = await this.#ask({ do: "hello" });
-    if (reply["error"] !== undefined) return String(reply["error"]);
-    this.name = String(reply["name"]);
-    this.notes = reply["notes"] as string[];
-    this.blas = (reply["blas"] as string | null | undefined) ?? null;
+    if (reply.error !== undefined) return String(reply.error);
+    this.name = String(reply.name);
+    this.notes = reply.notes as string[];
+    this.blas = (reply.blas as string | null | undefined) ?? null;
     return null;
   }
 
@@ -83,8 +83,8 @@ export class Child {
   /** One timed repetition: mean seconds per call. */
   async time(): Promise<number> {
     const reply = await this.#ask({ do: "time" });
-    if (typeof reply["seconds"] !== "number") throw new Error(String(reply["error"]));
-    return reply["seconds"];
+    if (typeof reply.seconds !== "number") throw new Error(String(reply.error));
+    return reply.seconds;
   }
 
   async drop(): Promise<void> {

@@ -24,6 +24,7 @@ export interface Results {
   readonly node: string;
   readonly threads: number;
   readonly blas: string | null;
+  readonly pytorchBlas: string | null;
   /** Display names by engine. */
   readonly engines: Record<string, string>;
   readonly rows: Record<string, Row>;
@@ -96,7 +97,7 @@ function aligned(rows: string[][]): string {
 /** The table of one configuration. */
 export function table(results: Results): string {
   const names = peers.filter((key) => key in results.engines).map((key) => results.engines[key]!);
-  const heading = ["workload", "Cresset", results.engines["pytorch"] ?? "PyTorch", "ratio", "target", "", ...names];
+  const heading = ["workload", "Cresset", results.engines.pytorch ?? "PyTorch", "ratio", "target", "", ...names];
   const present = workloads.filter((w) => w.name in results.rows);
   return aligned([heading, ...present.map((w) => cells(w, results))]);
 }
@@ -123,7 +124,7 @@ function section(results: Results): string {
 
 ${results.machine}, Node ${results.node}, ${dates.sort().at(-1)}, at ${commits.join(", ")}. ${
     results.blas === null ? "Products run in WebAssembly" : `Products run in ${results.blas}`
-  }. ${verdict(results)}
+  }${results.pytorchBlas === null ? "" : `, PyTorch's in ${results.pytorchBlas}`}. ${verdict(results)}
 
 ${table(results)}${failures(results)}`;
 }

@@ -69,6 +69,7 @@ async function start(options: Options, folder: string): Promise<Child[]> {
       continue;
     }
     child.name = name ?? child.name;
+    if (child.blas?.startsWith("libblas.")) say(`${child.name} uses a reference BLAS (${child.blas}): not a fair peer`);
     for (const note of child.notes) say(`${child.name}: ${note}`);
     children.push(child);
   }
@@ -144,7 +145,7 @@ async function measure(workload: Workload, children: readonly Child[], options: 
     failed,
   };
   const parts = Object.entries(row.seconds).map(([key, s]) => `${key} ${duration(s)}`);
-  const ratio = row.seconds["cresset"]! / row.seconds["pytorch"]!;
+  const ratio = row.seconds.cresset! / row.seconds.pytorch!;
   say(`${workload.name.padEnd(20)} ${Number.isNaN(ratio) ? "" : `x${ratio.toFixed(2)}  `}${parts.join("  ")}`);
   for (const [key, why] of Object.entries(failed)) say(`  ${key}: ${why}`);
   return row;
@@ -165,6 +166,7 @@ async function benchmark(options: Options, folder: string): Promise<void> {
     node: process.versions.node,
     threads: options.threads,
     blas: ours.blas,
+    pytorchBlas: children.find((child) => child.key === "pytorch")?.blas ?? null,
     engines: Object.fromEntries(children.map((child) => [child.key, child.name])),
     rows,
   };
@@ -173,7 +175,7 @@ async function benchmark(options: Options, folder: string): Promise<void> {
     writePage();
   }
   console.log(options.json ? JSON.stringify(results, null, 1) : `\n${table(results)}\n\n${verdict(results)}`);
-  const wrong = Object.values(rows).some((row) => row.failed["cresset"] !== undefined);
+  const wrong = Object.values(rows).some((row) => row.failed.cresset !== undefined);
   if (wrong) process.exitCode = 1;
 }
 

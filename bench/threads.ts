@@ -5,7 +5,8 @@ import { createHeap } from "../src/core/heap.ts";
 import * as e from "../src/ir/expr.ts";
 import type { Operand, PointwiseKernel, ReduceKernel } from "../src/ir/kernel.ts";
 
-const ROUNDS = 20;
+/** Turns of each comparison, so that some of them find both processors idle. */
+const MILLISECONDS = 1000;
 const N = 2 ** 22;
 const heap = createHeap();
 const context = createContext(heap);
@@ -26,17 +27,18 @@ function milliseconds(run: () => void): number {
 function compare(name: string, run: () => void): void {
   const best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   const before = context.team.helped;
-  for (let round = 0; round < ROUNDS; round++) {
+  let rounds = 0;
+  for (const end = performance.now() + MILLISECONDS; performance.now() < end; rounds++) {
     for (const threads of [1, 2]) {
       chooseThreads(threads);
       for (let i = 0; i < 5; i++) best[threads - 1] = Math.min(best[threads - 1]!, milliseconds(run));
     }
   }
   const [one, two] = best as [number, number];
-  const helped = (context.team.helped - before) / (5 * ROUNDS);
+  const helped = (context.team.helped - before) / (5 * rounds);
   const gain = `${(one / two).toFixed(2)}x`;
   console.log(
-    `${name.padEnd(32)}${one.toFixed(3).padStart(9)} ms${two.toFixed(3).padStart(9)} ms  ${gain}  (${helped} calls)`,
+    `${name.padEnd(32)}${one.toFixed(3).padStart(9)} ms${two.toFixed(3).padStart(9)} ms  ${gain}  (${helped.toFixed(1)} calls)`,
   );
 }
 

@@ -11,7 +11,7 @@ import { cloning } from "../nn/cloning.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { isParameter, Parameter } from "../nn/parameter.ts";
 import { adopt, expose, isExposed, isModule, Registry } from "../nn/registry.ts";
-import { copyGenerator, isAtom, ownMethod, ownProperties, sameClass } from "./kinds.ts";
+import { copyGenerator, isAtom, isBuffer, ownMethod, ownProperties, sameClass } from "./kinds.ts";
 
 cloning.clone = (module) => deepcopy(module);
 
@@ -72,7 +72,7 @@ function copyObject(value: object, memo: Memo): unknown {
   if (value instanceof Map) return copyMap(value, memo);
   if (value instanceof Set) return copySet(value, memo);
   if (value instanceof Date) return remember(memo, value, new Date(value));
-  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+  if (isBuffer(value)) {
     return remember(memo, value, value.slice(0));
   }
   if (ArrayBuffer.isView(value)) return copyView(value, memo);

@@ -51,3 +51,9 @@ export function ownMethod(value: object, name: string): ((memo?: unknown) => unk
   const method: unknown = Reflect.get(value, name);
   return typeof method === "function" ? (memo) => Reflect.apply(method, value, [memo]) : null;
 }
+
+/** Whether a value is an ArrayBuffer; pages that are not isolated have no SharedArrayBuffer to ask by `instanceof`. */
+export function isBuffer(value: unknown): value is ArrayBuffer | SharedArrayBuffer {
+  const tag = Object.prototype.toString.call(value);
+  return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]";
+}

@@ -7,7 +7,7 @@ import { isTensor, Tensor, TensorImpl } from "../core/tensor.ts";
 import { callable } from "../nn/call.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { adopt, isModule, Registry } from "../nn/registry.ts";
-import { copyGenerator, isAtom, ownMethod, ownProperties, sameClass } from "./kinds.ts";
+import { copyGenerator, isAtom, isBuffer, ownMethod, ownProperties, sameClass } from "./kinds.ts";
 
 /**
  * A shallow copy: a new array, Map, Set, object, tensor or module that refers to the same contents. A class with a
@@ -27,7 +27,7 @@ function copyObject(value: object): unknown {
   const own = Array.isArray(value) || value instanceof Map ? null : ownMethod(value, "copy");
   if (own !== null) return own();
   if (value instanceof Date) return new Date(value);
-  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return value.slice(0);
+  if (isBuffer(value)) return value.slice(0);
   if (ArrayBuffer.isView(value)) return copyView(value);
   const copied = empty(value);
   for (const [key, descriptor] of ownProperties(value)) {

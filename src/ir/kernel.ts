@@ -86,6 +86,46 @@ export interface SortKernel {
   readonly descending: boolean;
 }
 
+/**
+ * Several pointwise results at once, all of one float dtype and dense: `out_k[i] = outputs_k(in0[i], …)`. Loads read
+ * `inputs` dense inputs, then `scalars` numbers. An output may lie exactly where an input lies: every element is read
+ * before any result at its position is written.
+ */
+export interface UpdateKernel {
+  readonly skeleton: "update";
+  readonly lane: "f32" | "f64";
+  readonly inputs: number;
+  readonly scalars: number;
+  readonly outputs: readonly Expr[];
+}
+
+/** What a pass along a row reduces; `post` reads the value as the load that later passes read it by. */
+export interface RowReduction {
+  readonly combine: "sum" | "max";
+  readonly of: Expr;
+  readonly post: Expr | null;
+}
+
+/** One pass along a row: what it stores as the result's elements, and what it reduces. */
+export interface RowPass {
+  readonly store: Expr | null;
+  readonly reduce: readonly RowReduction[];
+}
+
+/**
+ * Passes along each row of dense rows, of one float dtype. Inputs are of class `c` (elements along the row) or `b` (one
+ * for the row). After the inputs, loads read the result's element as last stored, then the reductions in their order.
+ */
+export interface RowKernel {
+  readonly skeleton: "row";
+  readonly lane: "f32" | "f64";
+  /** The inputs' classes. */
+  readonly inputs: string;
+  readonly passes: readonly RowPass[];
+  /** How many reductions, from the first on, are results too: one element per row. */
+  readonly kept: number;
+}
+
 export type Kernel =
   | PointwiseKernel
   | ReduceKernel
@@ -95,7 +135,9 @@ export type Kernel =
   | MatmulKernel
   | WindowKernel
   | PoolKernel
-  | SortKernel;
+  | SortKernel
+  | UpdateKernel
+  | RowKernel;
 
 /** Where an operand lies: the byte address of its first element in the heap, and strides in elements. */
 export interface Operand {
@@ -200,6 +242,24 @@ export type PoolRun = (
 /** Dense [rows, length] input -> dense values and int64 indices (either may be 0: not wanted). */
 export type SortRun = (rows: number, length: number, values: number, indices: number, input: number) => void;
 
+/** `n` elements; byte addresses of the outputs, the inputs, and the scalars, which lie 8 bytes apart. */
+export type UpdateRun = (n: number, outputs: readonly number[], inputs: readonly number[], scalars: number) => void;
+
+/** Where rows begin: the byte address of the first, and the distance from row to row in elements (0: one for all). */
+export interface Rows {
+  readonly address: number;
+  readonly step: number;
+}
+
+/** `kept` are byte addresses of dense results of one element per row. */
+export type RowRun = (
+  rows: number,
+  length: number,
+  out: Rows,
+  inputs: readonly Rows[],
+  kept: readonly number[],
+) => void;
+
 /** Which runner a kernel compiles to. */
 export type Run<K extends Kernel> = K extends PointwiseKernel
   ? PointwiseRun
@@ -219,7 +279,11 @@ export type Run<K extends Kernel> = K extends PointwiseKernel
                 ? PoolRun
                 : K extends SortKernel
                   ? SortRun
-                  : never;
+                  : K extends UpdateKernel
+                    ? UpdateRun
+                    : K extends RowKernel
+                      ? RowRun
+                      : never;
 
 /** Turns kernels into runners over a heap. Backends differ in nothing else. */
 export interface Compiler {
@@ -234,11 +298,13 @@ export function kernelKey(kernel: Kernel): string {
   return key;
 }
 
-type Part = string | number | boolean | null | Expr | readonly Part[];
+type Part = string | number | boolean | null | Expr | readonly Part[] | RowPass | RowReduction;
 
 function part(value: Part): string | number | boolean | null {
   if (typeof value !== "object" || value === null) return value;
-  return "op" in value ? exprNumber(value) : value.map(part).join();
+  if ("op" in value) return exprNumber(value);
+  const parts: readonly Part[] = Object.values(value);
+  return `[${parts.map(part).join()}]`;
 }
 
 const exprNumbers = new WeakMap<Expr, number>();

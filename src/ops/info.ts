@@ -75,6 +75,11 @@ export function isStorage(obj: unknown): obj is Storage {
   return obj instanceof Storage;
 }
 
+/** The conjugate transpose of a matrix or a batch of them, as a view. */
+export function adjoint(input: Tensor): Tensor {
+  return needTensor("adjoint", input).adjoint();
+}
+
 /** Writes zeros into a tensor and returns it. */
 export function zero_(input: Tensor): Tensor {
   return needTensor("zero_", input).zero_();

@@ -221,7 +221,9 @@ export class Pointwise {
   #recipe(wanted: number): Recipe {
     let recipe = this.#recipes.get(wanted);
     if (recipe === undefined) {
-      const derivatives = Array.from({ length: this.arity }, (_, i) => (wanted & (1 << i) ? this.#derivative(i) : null));
+      const derivatives = Array.from({ length: this.arity }, (_, i) =>
+        wanted & (1 << i) ? this.#derivative(i) : null,
+      );
       const reads = new Set(derivatives.flatMap((d) => d?.reads ?? []));
       const inputs = derivatives.map((_, j) => reads.has(1 + j));
       recipe = { derivatives, inputs, out: reads.has(1 + this.arity), keeps: [...reads].some((j) => j > 0) };

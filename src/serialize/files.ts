@@ -1,6 +1,7 @@
 /** `save`, `load`, `serialize` and `deserialize` over any library of tensors. */
 import type { TensorAdapter } from "./adapter.ts";
 import { checkpointChunks, readCheckpoint } from "./checkpoint.ts";
+import { prepareInflate } from "./inflate.ts";
 import { isBytes, join, type LoadSource, plainBytes, withSource } from "./input.ts";
 import type { LoadOptions } from "./load.ts";
 import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
@@ -25,6 +26,7 @@ export function filesOf(adapter: TensorAdapter): Files {
     },
     async load(src, options = {}) {
       checkNames("load", options, loadNames);
+      await prepareInflate();
       return withSource(src, (source) => readCheckpoint(source, adapter, options));
     },
     serialize: (obj) => join([...checkpointChunks(obj, adapter, "archive")]),

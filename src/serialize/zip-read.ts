@@ -1,7 +1,8 @@
 /** Reads zip archives from untrusted bytes: every length and offset is checked before it is used. */
-import { inflateSync } from "fflate";
+
 import { check, RuntimeError } from "../core/errors.ts";
 import { crc32 } from "./crc32.ts";
+import { inflateInto } from "./inflate.ts";
 import type { Source } from "./source.ts";
 
 /** One member of an archive. */
@@ -84,7 +85,7 @@ export class ZipReader {
     let bytes: Uint8Array;
     try {
       // One byte more than declared, so that a longer stream shows; the library stops writing at the end of `out`.
-      bytes = inflateSync(raw, { out: new Uint8Array(entry.size + 1) });
+      bytes = inflateInto(raw, new Uint8Array(entry.size + 1));
     } catch (error) {
       throw new RuntimeError(`${at(this.#source, entry)}: cannot be inflated`, { cause: error });
     }

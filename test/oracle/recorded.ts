@@ -71,7 +71,10 @@ function listDifferences(want: readonly Stored[], got: unknown, tolerance: Toler
 
 /** An entry of a Map or object under PyTorch's key: a number for integers, the camelCase name in user-facing objects. */
 function entry(owner: unknown, key: string): unknown {
-  if (!(owner instanceof Map)) return property(owner, key) ?? property(owner, camelCase(key));
+  if (!(owner instanceof Map)) {
+    const has = typeof owner === "object" && owner !== null && key in owner;
+    return property(owner, has ? key : camelCase(key));
+  }
   return owner.has(key) ? owner.get(key) : owner.get(Number(key));
 }
 

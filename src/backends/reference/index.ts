@@ -6,8 +6,10 @@ import { matmul } from "./matmul.ts";
 import { pointwise } from "./pointwise.ts";
 import { pool } from "./pool.ts";
 import { reduce } from "./reduce.ts";
+import { row } from "./row.ts";
 import { scan } from "./scan.ts";
 import { sort } from "./sort.ts";
+import { update } from "./update.ts";
 import { windows } from "./window.ts";
 
 /** A compiler whose runners evaluate kernels over `heap` by walking their definitions. */
@@ -39,6 +41,10 @@ function runnerOf(kernel: Kernel, heap: Heap): Run<Kernel> {
       return pool(kernel, heap);
     case "sort":
       return sort(kernel, heap);
+    case "update":
+      return update(kernel, heap);
+    case "row":
+      return row(kernel, heap);
     default:
       return kernel satisfies never;
   }

@@ -9,15 +9,17 @@ import { matmul } from "./matmul.ts";
 import { pointwise } from "./pointwise.ts";
 import { pool } from "./pool.ts";
 import { reduce } from "./reduce.ts";
+import { row } from "./row.ts";
 import { scan } from "./scan.ts";
 import { scatter } from "./scatter.ts";
 import { sort } from "./sort.ts";
 import { Team } from "./team.ts";
+import { update } from "./update.ts";
 import { window } from "./window.ts";
 
 type Generators = { readonly [K in Kernel as K["skeleton"]]: (kernel: K, context: WasmContext) => Run<K> };
 
-const generators: Generators = { pointwise, reduce, scan, gather, scatter, matmul, window, pool, sort };
+const generators: Generators = { pointwise, reduce, scan, gather, scatter, matmul, window, pool, sort, update, row };
 
 /** A compiler whose kernels work on `heap`. */
 export function wasmCompiler(heap: Heap, context: WasmContext = createContext(heap)): Compiler {

@@ -1,7 +1,7 @@
 /** Expressions as vector code: each distinct subexpression once, in one walk for all lanes. */
 import { dtypes } from "../../core/dtype.ts";
 import type { BinaryCode, Expr, UnaryCode } from "../../ir/expr.ts";
-import { fold, isLogical, type Node } from "../../ir/fold.ts";
+import { fold, isLogical, type Node, type Target } from "../../ir/fold.ts";
 import { specialFunction } from "../../ir/special.ts";
 import { roundTrip } from "./convert.ts";
 import { integerBinary } from "./integers.ts";
@@ -28,6 +28,11 @@ interface Step {
 
 /** Emits what `expr` needs before it, and returns its value. */
 export function emitExpr(v: Formula, expr: Expr, input: Input): Value {
+  return emitExprs(v, [expr], input)[0]!;
+}
+
+/** The same for several expressions, whose common parts are computed once. */
+export function emitExprs(v: Formula, exprs: readonly Expr[], input: Input): Value[] {
   const steps: Step[] = [];
   const known = new Map<string, number>();
   const step = (key: string, operands: readonly number[], emit: Step["emit"]): number => {
@@ -38,7 +43,7 @@ export function emitExpr(v: Formula, expr: Expr, input: Input): Value {
     known.set(name, steps.length);
     return steps.push({ operands, emit, uses: 0 }) - 1;
   };
-  fold<number>(expr, {
+  const target: Target<number> = {
     load: (node) => step(`load ${node.index} ${node.as}`, [], () => loaded(node, input)),
     const: ({ value }) => step(`const ${Object.is(value, -0) ? "-0" : value}`, [], () => constantOf(v, value)),
     unary: ({ code }, a) => step(code, [a], ([x]) => unary(v, code, x!)),
@@ -47,13 +52,16 @@ export function emitExpr(v: Formula, expr: Expr, input: Input): Value {
     select: (_, test, a, b) => step("select", [test, a, b], ([t, x, y]) => selected(v, t!, x!, y!)),
     cast: ({ to }, a) => step(`cast ${to}`, [a], ([x]) => casted(v, to, x!)),
     call: ({ name }, args) => step(`call ${name}`, args, (values) => called(v, name, values)),
-  });
+  };
+  const roots = exprs.map((expr) => fold(expr, target));
+  // What is a result and a part of another, or of two results, is read twice.
+  if (roots.length > 1) for (const root of roots) steps[root]!.uses++;
   const values: Value[] = [];
   for (const { operands, emit, uses } of steps) {
     const value = emit(operands.map((operand) => values[operand]!));
     values.push(uses > 1 ? { term: reusable(v, value.term), mask: value.mask } : value);
   }
-  return values[values.length - 1]!;
+  return roots.map((root) => values[root]!);
 }
 
 function reusable(v: Formula, term: Term): Term {

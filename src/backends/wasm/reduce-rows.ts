@@ -11,7 +11,7 @@ import { type Accumulator, accumulator, isArg } from "./reduce-state.ts";
 import { isLight } from "./weight.ts";
 
 /** Vectors of one iteration, each into a slot of its own. */
-const SLOTS = 4;
+export const SLOTS = 4;
 /** Iterations of one block: 512 float32 elements are added in float32 before float64 takes over. */
 const BLOCK = 32;
 
@@ -122,7 +122,7 @@ function emitRow(
 }
 
 /** Loops over whole blocks: `take` once per slot and iteration, `flush` at the end of each block. */
-function emitBlocks(
+export function emitBlocks(
   f: FuncBuilder,
   n: Local,
   width: number,

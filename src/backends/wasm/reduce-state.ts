@@ -34,7 +34,11 @@ export function isArg(combine: Combine): combine is "argmin" | "argmax" {
 }
 
 /** The accumulator of a kernel, with `slots` independent chains of additions. */
-export function accumulator(f: FuncBuilder, { combine, lane }: ReduceKernel, slots: number): Accumulator {
+export function accumulator(
+  f: FuncBuilder,
+  { combine, lane }: Pick<ReduceKernel, "combine" | "lane">,
+  slots: number,
+): Accumulator {
   const v = new Formula(f, lane, laneInfo[lane].width);
   if (combine === "sum" && lane === "f32") return sumFloat32(v, slots);
   if (combine === "sum" && lane === "f64") return sumFloat64(v, slots);
