@@ -3,7 +3,6 @@ import { install } from "./install.ts";
 
 install();
 
-export * as cuda from "./cuda.ts";
 export * as autograd from "./autograd/index.ts";
 export {
   enableGrad,
@@ -26,7 +25,10 @@ export { getDefaultDtype, setDefaultDtype } from "./core/scalar.ts";
 export { StateDict } from "./core/statedict.ts";
 export { isTensor, Tensor } from "./core/tensor.ts";
 export * as warnings from "./core/warnings.ts";
+export * as cuda from "./cuda.ts";
 export * from "./dtypes.ts";
+export * as memory from "./memory/index.ts";
+export { scope } from "./memory/scope.ts";
 export * as nn from "./nn/index.ts";
 export { MemoryLayout, strided } from "./ops/attributes.ts";
 export { channelsLast, channelsLast3d, contiguousFormat, MemoryFormat, preserveFormat } from "./ops/copy.ts";

@@ -7,6 +7,7 @@ import { createHeap } from "./core/heap.ts";
 import { setPlatform } from "./core/memory.ts";
 import { Tensor } from "./core/tensor.ts";
 import { setCompiler } from "./ir/runtime.ts";
+import { installDispose } from "./memory/scope.ts";
 import { isParameter, Parameter } from "./nn/parameter.ts";
 import type { Callable } from "./ops/define.ts";
 import * as ops from "./ops/index.ts";
@@ -35,6 +36,7 @@ export function install(): void {
   setCompiler((heap) => withBlas(wasmCompiler(heap), heap));
   installAutograd();
   installMembers();
+  installDispose();
   installGenerator();
   setParameters({ is: isParameter, make: (data, requiresGrad) => new Parameter(data, requiresGrad) });
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {

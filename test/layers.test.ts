@@ -12,6 +12,7 @@ const allowed: Record<string, readonly string[]> = {
   nn: ["core", "ir", "autograd", "ops", "nn"],
   copy: ["core", "ir", "autograd", "ops", "nn", "copy"],
   optim: ["core", "ir", "autograd", "ops", "nn", "copy", "optim"],
+  memory: ["core", "memory"],
   serialize: ["core", "ir", "autograd", "ops", "nn", "serialize"],
 };
 

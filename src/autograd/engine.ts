@@ -1,7 +1,7 @@
 /** Runs the graph backward: one loop over a queue by sequence number, without recursion, knowing no operator. */
 import { check, RuntimeError } from "../core/errors.ts";
 import { equalShapes, list } from "../core/layout.ts";
-import { freeSince, leaving, position } from "../core/scope.ts";
+import { freeSince, keep, leaving, position } from "../core/scope.ts";
 import type { Storage } from "../core/storage.ts";
 import { type Tensor, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
@@ -26,7 +26,7 @@ export class AccumulateGrad extends Node {
     if (meta.grad === null) meta.grad = mode.grad ? g : owned(g, this.variable);
     else if (mode.grad) meta.grad = meta.grad.add(g);
     else meta.grad.add_(g);
-    meta.grad!.impl.storage.escaped = true;
+    keep(meta.grad!);
     for (const hook of meta.hooks?.values() ?? []) leaving(() => hook(this.variable));
     return [];
   }

@@ -1,7 +1,7 @@
 /** The members of a tensor that autograd gives it. */
 import { check, RuntimeError, typeName } from "../core/errors.ts";
 import { equalShapes } from "../core/layout.ts";
-import { escape } from "../core/scope.ts";
+import { escape, keep } from "../core/scope.ts";
 import { isTensor, Tensor, versionCell, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import { type BackwardArguments, backward } from "./backward.ts";
@@ -98,7 +98,7 @@ function setGrad(t: Tensor, value: unknown): void {
   check(value.impl.dtype === t.impl.dtype, () => "assigned grad has data of a different type");
   check(value.device === t.device, () => "assigned grad has data located on a different device");
   check(equalShapes(value.shape, t.shape), () => "assigned grad has data of a different size");
-  escape(value);
+  keep(value);
   metaOf(t).grad = value;
 }
 
@@ -224,7 +224,7 @@ const methods: Partial<AutogradMembers> & ThisType<Tensor> = {
     meta.retainsGrad = true;
     const keep = (g: Tensor): undefined => {
       meta.grad = g.detach().clone();
-      escape(meta.grad);
+      keep(meta.grad);
     };
     (node.preHooks ??= []).push(retainer(keep, meta.outputNr));
   },

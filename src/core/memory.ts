@@ -1,5 +1,5 @@
 /** Who holds which bytes of the heap: slabs for small storages, collection by pressure, finalizers as the net. */
-import type { Heap } from "./heap.ts";
+import { type Heap, OutOfMemoryError } from "./heap.ts";
 
 /** A block of heap memory that is given back when its owner is gone. */
 interface Reservation {
@@ -91,7 +91,7 @@ function openSlab(size: number): Slab {
   const slotBytes = smallest << size;
   const bytes = slotBytes * slotsPerSlab;
   pressure(bytes);
-  const address = heap().alloc(bytes);
+  const address = allocate(bytes);
   const slab = new Slab(address, slotBytes);
   track(slab, address, bytes);
   return slab;
@@ -99,9 +99,33 @@ function openSlab(size: number): Slab {
 
 function reserve(owner: object, bytes: number): number {
   pressure(bytes);
-  const address = heap().alloc(bytes);
+  const address = allocate(bytes);
   largeByAddress.set(address, track(owner, address, bytes));
   return address;
+}
+
+/** Allocates; where the heap is full, collects garbage first and then says what holds the memory. */
+function allocate(bytes: number): number {
+  try {
+    return heap().alloc(bytes);
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+  }
+  collect();
+  try {
+    return heap().alloc(bytes);
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    const largest = [...largeByAddress.values()].map((r) => r.bytes).sort((a, b) => b - a);
+    throw new OutOfMemoryError(
+      `${error.message} The largest of ${largest.length} live storages have ${largest.slice(0, 3).join(", ") || "0"} bytes.`,
+    );
+  }
+}
+
+/** Bytes of the live storages that have a block of their own, the largest first. */
+export function liveBlocks(): number[] {
+  return [...largeByAddress.values()].map((r) => r.bytes).sort((a, b) => b - a);
 }
 
 function track(owner: object, address: number, bytes: number): Reservation {

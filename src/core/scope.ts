@@ -93,6 +93,12 @@ export function freeSince(from: number, inUse: (storage: Storage) => boolean): v
   fresh.length = kept;
 }
 
+/** Marks what a module, an optimizer or a leaf keeps: escaped, and no user scope frees it. */
+export function keep(t: Tensor): void {
+  t.impl.storage.escaped = true;
+  t.impl.storage.pinned = true;
+}
+
 /** Marks a result that user code gets. */
 export function escape(t: Tensor): void {
   t.impl.storage.escaped = true;

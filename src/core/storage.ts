@@ -1,7 +1,7 @@
 /** Storage: the only owner of a tensor's bytes. */
 import type { Device } from "./device.ts";
 import { type DType, dtypes, type TypedArray } from "./dtype.ts";
-import { check } from "./errors.ts";
+import { check, RuntimeError } from "./errors.ts";
 import { giveBack, heap, type Place, place } from "./memory.ts";
 import { track } from "./scope.ts";
 import { printsAs } from "./symbols.ts";
@@ -12,10 +12,23 @@ const nowhere: Place = { address: 0, slab: null };
 /** Where a freed storage lies: reading its address is a bug of the library's, and says so. */
 const freed: Place = {
   get address(): number {
-    throw new Error("internal error: a storage was used after it was freed");
+    throw new RuntimeError("this tensor's storage was freed (by `using`, torch.scope, or a bug of the library's)");
   },
   slab: null,
 };
+
+/** Who wants to know of new storages: user scopes, and reports by stack. */
+const watchers = new Set<(storage: Storage) => void>();
+
+function watch(storage: Storage): void {
+  if (watchers.size > 0) for (const watcher of watchers) watcher(storage);
+}
+
+/** Calls `watcher` with every storage made from now on; the result ends that. */
+export function watchStorages(watcher: (storage: Storage) => void): () => void {
+  watchers.add(watcher);
+  return () => void watchers.delete(watcher);
+}
 
 /**
  * A block of bytes on a device. Tensors that share memory hold the same Storage. A *host storage* owns an ArrayBuffer
@@ -29,6 +42,8 @@ export class Storage {
   writes = 0;
   /** Whether user code may hold it: then only collection frees it. */
   escaped = false;
+  /** Whether a module, an optimizer or a leaf's gradient owns it: then `torch.scope` leaves it alone. */
+  pinned = false;
   /** How many recorded nodes saved it. */
   held = 0;
   /** False for memory that belongs to a typed array of the user's. */
@@ -44,7 +59,10 @@ export class Storage {
     this.device = device;
     this.nbytes = nbytes;
     this.#place = nbytes === 0 || device.type === "meta" ? nowhere : place(this, nbytes);
-    if (this.#place !== nowhere) track(this);
+    if (this.#place !== nowhere) {
+      track(this);
+      watch(this);
+    }
   }
 
   /** A host storage over a user's memory. */
@@ -127,6 +145,11 @@ export class Storage {
   toString(): string {
     const head = this.device.type === "cpu" ? [...this.bytes()].map((b) => ` ${b}\n`).join("") : "";
     return `${head}[torch.storage.UntypedStorage(device=${this.device}) of size ${this.nbytes}]`;
+  }
+
+  /** Whether its bytes were given back. */
+  get freed(): boolean {
+    return this.#place === freed;
   }
 
   /** Frees the bytes at once; only for storages that were never escaped and that no tensor will read again. */

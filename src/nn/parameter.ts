@@ -1,7 +1,7 @@
 /** `nn.Parameter` and `nn.Buffer`: tensors that a module registers when they are its fields. */
 import { check } from "../core/errors.ts";
 import { getDefaultDtype } from "../core/scalar.ts";
-import { escape } from "../core/scope.ts";
+import { keep } from "../core/scope.ts";
 import { isTensor, Tensor, TensorImpl, versionCell } from "../core/tensor.ts";
 import { printing } from "../ops/members.ts";
 import { emptyTensor } from "../ops/operands.ts";
@@ -32,7 +32,7 @@ export class Parameter extends Tensor {
   constructor(data?: Tensor | null, requiresGrad: boolean | { requiresGrad?: boolean } = true) {
     const source = dataOf("Parameter", data);
     super(sharedImpl(source));
-    escape(this);
+    keep(this);
     const wanted = typeof requiresGrad === "object" ? (requiresGrad.requiresGrad ?? true) : requiresGrad;
     check(
       !wanted || source.dtype.isFloatingPoint || source.dtype.isComplex,
@@ -63,7 +63,7 @@ export class Buffer extends Tensor {
 
   constructor(data?: Tensor | null, persistent: boolean | { persistent?: boolean } = true) {
     super(sharedImpl(dataOf("Buffer", data)));
-    escape(this);
+    keep(this);
     const value = typeof persistent === "object" ? (persistent.persistent ?? true) : persistent;
     Object.defineProperty(this, "persistent", { value });
   }

@@ -1,6 +1,8 @@
 /** What a module has registered: one table per module, and the checked accessors through which fields reach it. */
+
 import { AttributeError, check, KeyError, typeName, ValueError } from "../core/errors.ts";
 import { announce } from "../core/observe.ts";
+import { keep } from "../core/scope.ts";
 import { isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
 import { Hooks } from "./hooks.ts";
 import type { AnyModule } from "./module.ts";
@@ -102,6 +104,7 @@ export function assign(module: Registered, name: string, given: unknown): void {
     if (value !== null && !isTensor(value)) {
       throw new TypeError(`cannot assign '${nameOf(value)}' as buffer '${name}' (torch.Tensor or None expected)`);
     }
+    if (value !== null) keep(value);
     table.buffers.set(name, value);
   }
   if (before !== null && before !== value) {
@@ -133,6 +136,7 @@ export function adopt(module: object & Registered): Registry {
 }
 
 function addBuffer(table: Registry, name: string, value: Tensor | null, persistent: boolean): void {
+  if (value !== null) keep(value);
   table.buffers.set(name, value);
   if (persistent) table.transient.delete(name);
   else table.transient.add(name);

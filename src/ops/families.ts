@@ -1,6 +1,7 @@
 /** The files whose exports are all functions of the package, and methods where they have a receiver. */
 export * from "./calculus.ts";
 export * from "./covariance.ts";
+export * from "./distances.ts";
 export * from "./einsum.ts";
 export * from "./equality.ts";
 export * from "./extrema.ts";
@@ -17,8 +18,6 @@ export * from "./random.ts";
 export * from "./ranges.ts";
 export * from "./scan.ts";
 export * from "./scatter.ts";
-export * from "./windows.ts";
-export * from "./distances.ts";
 export * from "./search.ts";
 export * from "./shape.ts";
 export * from "./softmax.ts";
@@ -27,3 +26,4 @@ export * from "./split.ts";
 export * from "./statistics.ts";
 export * from "./sums.ts";
 export * from "./unique.ts";
+export * from "./windows.ts";

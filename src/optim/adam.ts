@@ -1,7 +1,9 @@
 /** Adam and its kin: steps scaled by running means of the gradients and of their squares. */
-import { escape } from "../core/scope.ts";
+import { keep } from "../core/scope.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { add, div, type Expr, load, mul, sqrt } from "../ir/expr.ts";
 import { read } from "../nn/arguments.ts";
+import { Update } from "../ops/updates.ts";
 import { count, counter, inRange, Optimizer, type ParamGroup, type Params, zeros } from "./optimizer.ts";
 
 /** The decay rates of the two running means. */
@@ -58,20 +60,52 @@ function accumulate(state: AdamState, grad: Tensor, [beta1, beta2]: Betas): void
   state.exp_avg_sq.mul_(beta2).addcmul_(grad, grad, { value: 1 - beta2 });
 }
 
+/** How weight decay enters: not at all, through the gradient, or as a factor of the parameter. */
+type Decay = "none" | "gradient" | "factor";
+
+/** The same step as `adamStep` takes without `amsgrad`, by one kernel: parameter, gradient and the two means, then eight numbers. */
+function fusedStep(decay: Decay): Update {
+  const [param, grad, mean, squares] = [load(0), load(1), load(2), load(3)];
+  const [beta1, rest1, beta2, rest2, root, eps, step, by] = [4, 5, 6, 7, 8, 9, 10, 11].map(load) as Numbers;
+  const g = decay === "gradient" ? add(grad, mul(param, by)) : grad;
+  const newMean = add(mul(mean, beta1), mul(g, rest1));
+  const newSquares = add(mul(squares, beta2), mul(mul(rest2, g), g));
+  const scale = add(div(sqrt(newSquares), root), eps);
+  const start = decay === "factor" ? mul(param, by) : param;
+  return new Update(4, 8, [
+    { tensor: 0, value: add(start, div(mul(step, newMean), scale)), writes: decay === "factor" ? 2 : 1 },
+    { tensor: 2, value: newMean, writes: 2 },
+    { tensor: 3, value: newSquares, writes: 2 },
+  ]);
+}
+
+type Numbers = [Expr, Expr, Expr, Expr, Expr, Expr, Expr, Expr];
+
+const fusedSteps: Readonly<Record<Decay, Update>> = {
+  none: fusedStep("none"),
+  gradient: fusedStep("gradient"),
+  factor: fusedStep("factor"),
+};
+
 /** The step that Adam and AdamW share. */
-function adamStep(param: Tensor, grad: Tensor, state: AdamState, group: ParamGroup): void {
-  const { betas, eps, lr, amsgrad } = group as unknown as Required<AdamOptions>;
-  const step = state.step.item();
-  accumulate(state, grad, betas);
+function adamStep(param: Tensor, grad: Tensor, state: AdamState, group: ParamGroup, decay: Decay): void {
+  const { betas, eps, lr, amsgrad, weightDecay } = group as unknown as Required<AdamOptions>;
+  const step = count(state.step);
   const [correction1, correction2] = [1 - betas[0] ** step, 1 - betas[1] ** step];
+  const by = decay === "factor" ? 1 - lr * weightDecay : weightDecay;
+  const root = Math.sqrt(correction2);
+  const [size, [beta1, beta2]] = [-(lr / correction1), betas];
+  const numbers = [beta1, 1 - beta1, beta2, 1 - beta2, root, eps, size, by];
+  if (!amsgrad && fusedSteps[decay].run([param, grad, state.exp_avg, state.exp_avg_sq], numbers)) return;
+  if (decay === "factor") param.mul_(by);
+  accumulate(state, decay === "gradient" ? grad.add(param, { alpha: by }) : grad, betas);
   let squares = state.exp_avg_sq;
   if (amsgrad) {
     state.max_exp_avg_sq ??= zeros(param);
-    escape(state.max_exp_avg_sq);
+    keep(state.max_exp_avg_sq);
     squares = state.max_exp_avg_sq.copy_(state.max_exp_avg_sq.maximum(squares));
   }
-  const scale = squares.sqrt().div(Math.sqrt(correction2)).add_(eps);
-  param.addcdiv_(state.exp_avg, scale, { value: -(lr / correction1) });
+  param.addcdiv_(state.exp_avg, squares.sqrt().div(root).add_(eps), { value: size });
 }
 
 /**
@@ -88,9 +122,7 @@ export class Adam extends Optimizer {
 
   protected override updateParam(param: Tensor, grad: Tensor, group: ParamGroup): void {
     const state = this.stateOf(param, () => fresh(param, group.amsgrad === true));
-    count(state.step);
-    const decay = group.weightDecay as number;
-    adamStep(param, decay === 0 ? grad : grad.add(param, { alpha: decay }), state, group);
+    adamStep(param, grad, state, group, group.weightDecay === 0 ? "none" : "gradient");
   }
 }
 
@@ -108,9 +140,7 @@ export class AdamW extends Optimizer {
 
   protected override updateParam(param: Tensor, grad: Tensor, group: ParamGroup): void {
     const state = this.stateOf(param, () => fresh(param, group.amsgrad === true));
-    count(state.step);
-    param.mul_(1 - group.lr * (group.weightDecay as number));
-    adamStep(param, grad, state, group);
+    adamStep(param, grad, state, group, "factor");
   }
 }
 

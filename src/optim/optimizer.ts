@@ -5,7 +5,7 @@ import { check, typeName, ValueError } from "../core/errors.ts";
 import { announce } from "../core/observe.ts";
 import { isOptions } from "../core/params.ts";
 import { repr } from "../core/repr.ts";
-import { escape, inside } from "../core/scope.ts";
+import { inside, keep } from "../core/scope.ts";
 import { printsAs } from "../core/symbols.ts";
 import { isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
@@ -146,7 +146,7 @@ export abstract class Optimizer {
     let state = this.state.get(param);
     if (state === undefined || Object.keys(state).length === 0) {
       state = fresh();
-      for (const value of Object.values(state)) if (isTensor(value)) escape(value);
+      for (const value of Object.values(state)) if (isTensor(value)) keep(value);
       this.state.set(param, state);
     }
     return state as S;

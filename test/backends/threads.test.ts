@@ -1,6 +1,6 @@
 /** Kernels above the threshold: the same bits on one, two and three threads, and the reference's values. */
 import { execFileSync } from "node:child_process";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { createContext, wasmCompiler } from "../../src/backends/wasm/compiler.ts";
 import type { Call } from "../../src/backends/wasm/team.ts";
@@ -408,6 +408,28 @@ test("a heap that is not shared has one thread, and the same results", () => {
   const ours = plain.u8.slice(o, o + 4 * N);
   expect(Buffer.compare(ours, bytesAt(out, 4 * N))).toBe(0);
   expect(whyNoThreads(false)).toBe("the memory is not shared");
+});
+
+test("where workers do not start there is one thread, with a reason", async () => {
+  class Worker {
+    constructor() {
+      throw new Error("not allowed");
+    }
+  }
+  const builtin = process.getBuiltinModule;
+  vi.spyOn(process, "getBuiltinModule").mockImplementation(((name: string) =>
+    name === "node:worker_threads" ? { Worker } : builtin(name)) as typeof builtin);
+  vi.resetModules();
+  const compiler = await import("../../src/backends/wasm/compiler.ts");
+  const threads = await import("../../src/backends/wasm/threads.ts");
+  const own = compiler.createContext(heap);
+  threads.chooseThreads(2);
+  const kernel = pointwise(e.mul(e.load(0), 3), ["float32"], "float32");
+  compiler.wasmCompiler(heap, own).compile(kernel).dense("cc")(N, out, a);
+  vi.restoreAllMocks();
+  expect(heap.f32[out / 4 + N - 1]).toBe(Math.fround(heap.f32[a / 4 + N - 1]! * 3));
+  expect(own.team.threads).toBe(1);
+  expect(threads.whyNoThreads(true)).toBe("workers do not start (not allowed)");
 });
 
 test("the default is one thread per processor, up to eight", async () => {

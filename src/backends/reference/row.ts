@@ -52,7 +52,7 @@ function rowIn(kernel: RowKernel, heap: Heap, math: LaneMath<number>): RowRun {
         starts[k] = start(operand, at);
       });
       for (const pass of passes) along(length, pass);
-      kept.forEach((address, k) => elements.set(address / elements.itemsize + at, results[k]!));
+      for (let k = 0; k < kept.length; k++) elements.set(kept[k]! / elements.itemsize + at, results[k]!);
     }
   };
 }

@@ -23,7 +23,7 @@ export function update(kernel: UpdateKernel, heap: Heap): UpdateRun {
     const targets = outputs.map((address) => address / elements.itemsize);
     for (i = 0; i < n; i++) {
       const results = values.map((value) => value());
-      results.forEach((result, k) => elements.set(targets[k]! + i, result));
+      for (let k = 0; k < targets.length; k++) elements.set(targets[k]! + i, results[k]!);
     }
   };
 }

@@ -3,7 +3,7 @@ import { dtypes } from "../../core/dtype.ts";
 import type { GatherKernel, IndexSpace, Operand, ScatterKernel } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
-import { runTables, WORTH } from "./parallel.ts";
+import { numelOf, runTables, WORTH } from "./parallel.ts";
 import { collapse, copyOf, cutWalk, type Dims, openWalk, times, walkTable, withTable } from "./walk.ts";
 
 /** How one element, or a dense row of them, meets another. */
@@ -46,12 +46,7 @@ export function indexedRun(
   const allBytes = [itemsize, itemsize, ...indexBytes];
   // Two positions of a scatter may have the same target, and their order counts.
   const pieces = (shape: readonly number[]): number =>
-    kernel.skeleton === "scatter"
-      ? 1
-      : ctx.team.pieces(
-          shape.reduce((a, b) => a * b, 1),
-          WORTH,
-        );
+    kernel.skeleton === "scatter" ? 1 : ctx.team.pieces(numelOf(shape), WORTH);
   return (shape, walked, chosen, indices, space) => {
     if (shape.includes(0)) return null;
     const addresses = indices.map((index) => index.address);

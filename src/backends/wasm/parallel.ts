@@ -11,6 +11,13 @@ export const WORTH_PRODUCTS: number = 10 ** 7;
 /** And so many elements of work that takes tens of steps for each. */
 export const WORTH_HEAVY: number = 2 ** 16;
 
+/** The elements of a shape; a plain loop, since small kernels count theirs too. */
+export function numelOf(shape: readonly number[]): number {
+  let product = 1;
+  for (let i = 0; i < shape.length; i++) product *= shape[i]!;
+  return product;
+}
+
 /** From and to. */
 export type Range = readonly [from: number, to: number];
 

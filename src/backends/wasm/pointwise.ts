@@ -10,7 +10,7 @@ import { Formula, laneInfo } from "./lanes.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, tableWords } from "./odometer.ts";
 import type { ValueType } from "./opcodes.ts";
-import { cutDims, cuttingDim, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
+import { cutDims, cuttingDim, numelOf, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
 import type { KernelFunction, Team } from "./team.ts";
 import { isLight } from "./weight.ts";
@@ -55,9 +55,7 @@ export function pointwise(kernel: PointwiseKernel, context: WasmContext): Pointw
   };
   const strided = (shape: readonly number[], operands: readonly Operand[]): void => {
     if (shape.includes(0)) return;
-    let total = 1;
-    for (const size of shape) total *= size;
-    const pieces = context.team.pieces(total, WORTH);
+    const pieces = context.team.pieces(numelOf(shape), WORTH);
     const key = pieces === 1 ? SERIAL : [pieces];
     const parts =
       plans.find(operands, shape, key) ?? plans.keep(partsOf(shape, operands, pieces), operands, shape, key);

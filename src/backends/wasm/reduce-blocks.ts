@@ -6,16 +6,16 @@ import { dtypes } from "../../core/dtype.ts";
 import { load, loadBool } from "../../ir/expr.ts";
 import { laneDType, type Operand, type ReduceKernel, type ReduceRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
-import { WORTH } from "./parallel.ts";
+import { numelOf } from "./parallel.ts";
 import { keepsTotal } from "./reduce-state.ts";
 
-/** As `ReduceRun`; `count`: of how many elements `post` is to know, if not those of `inner`. */
+/** As `ReduceRun`; `count`: of how many elements `post` is to know. */
 export type CountingReduce = (
   outer: readonly number[],
   inner: readonly number[],
   out: Operand,
   inputs: readonly Operand[],
-  count?: number | null,
+  count: number,
 ) => void;
 
 /** Most elements of a block. */
@@ -25,15 +25,8 @@ const FEWEST = 16;
 /** So many results are work enough for all threads. */
 const MANY = 32;
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-/** Whether a reduction is made in blocks. */
-export function inBlocks(outer: readonly number[], inner: readonly number[]): boolean {
-  let [results, count] = [1, 1];
-  for (const size of outer) results *= size;
-  for (const size of inner) count *= size;
-  return results < MANY && results * count >= WORTH;
-}
+/** Whether a large reduction is made in blocks. */
+export const inBlocks = (outer: readonly number[]): boolean => numelOf(outer) < MANY;
 
 /** A kernel's stages: blocks, their combination, and what comes after it. */
 interface Stages {
@@ -50,8 +43,8 @@ export function reduceInBlocks(
 ): ReduceRun {
   const { blocks, combine, partBytes } = stagesOf(kernel, heap, direct);
   return (outer, inner, out, inputs) => {
-    const results = product(outer);
-    const count = product(inner);
+    const results = numelOf(outer);
+    const count = numelOf(inner);
     const dim = inner.indexOf(Math.max(...inner));
     const size = inner[dim]!;
     const length = Math.max(1, Math.floor(Math.min(BLOCK, count / FEWEST) / (count / size)));
@@ -64,12 +57,12 @@ export function reduceInBlocks(
     // [blocks, …outer, …inner] with the cut dim of a block's length.
     const cut = inputs.map((x) => ({ address: x.address, strides: [at(x) * length, ...x.strides] }));
     const strides = dense([number, ...outer]);
-    blocks([whole, ...outer], resized(length), { address: parts, strides }, cut);
+    blocks([whole, ...outer], resized(length), { address: parts, strides }, cut, count);
     if (rest > 0) {
       const bytes = kernel.inputs.map((name) => dtypes[name].itemsize);
       const last = inputs.map((x, k) => ({ ...x, address: x.address + at(x) * whole * length * bytes[k]! }));
       const address = parts + whole * results * partBytes;
-      blocks(outer, resized(rest), { address, strides: strides.slice(1) }, last);
+      blocks(outer, resized(rest), { address, strides: strides.slice(1) }, last, count);
     }
     combine(outer, [number], out, [{ address: parts, strides: [...strides.slice(1), strides[0]!] }], count);
     heap.free(parts);
@@ -98,9 +91,9 @@ function stagesOf(
   const total = direct({ ...add, output: "float32" });
   const finish = direct({ ...kernel, pre, inputs: ["float32"] });
   const both: CountingReduce = (outer, inner, out, inputs, count) => {
-    const address = heap.alloc(4 * product(outer));
+    const address = heap.alloc(4 * numelOf(outer));
     const sums = { address, strides: dense(outer) };
-    total(outer, inner, sums, inputs);
+    total(outer, inner, sums, inputs, count);
     finish(outer, [1], out, [{ address, strides: [...sums.strides, 1] }], count);
     heap.free(address);
   };

@@ -7,7 +7,7 @@ import type { WasmContext } from "./context.ts";
 import { laneInfo } from "./lanes.ts";
 import { exported, ModuleBuilder } from "./module.ts";
 import { tableWords } from "./odometer.ts";
-import { cutDims, cuttingDim, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
+import { cutDims, cuttingDim, numelOf, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
 import { type CountingReduce, inBlocks, reduceInBlocks } from "./reduce-blocks.ts";
 import { columnFunction } from "./reduce-columns.ts";
@@ -43,23 +43,27 @@ interface Plan {
 
 /** Compiles a reduction; one module per way of walking the operands, at its first use. */
 export function reduce(kernel: ReduceKernel, context: WasmContext): ReduceRun {
-  const direct = reduceDirectly(kernel, context);
-  if (isArg(kernel.combine)) return (outer, inner, out, inputs) => direct(outer, inner, out, inputs);
+  const { small, run } = reduceDirectly(kernel, context);
+  const stage = (part: ReduceKernel): CountingReduce => reduceDirectly(part, context).run;
   let blocks: ReduceRun | null = null;
   return (outer, inner, out, inputs) => {
-    if (!inBlocks(outer, inner)) {
-      direct(outer, inner, out, inputs);
-      return;
+    if (numelOf(outer) * numelOf(inner) < WORTH) small(outer, inner, out, inputs);
+    else if (isArg(kernel.combine) || !inBlocks(outer)) run(outer, inner, out, inputs, numelOf(inner));
+    else {
+      blocks ??= reduceInBlocks(kernel, context, stage);
+      blocks(outer, inner, out, inputs);
     }
-    blocks ??= reduceInBlocks(kernel, context, (stage) => reduceDirectly(stage, context));
-    blocks(outer, inner, out, inputs);
   };
 }
 
 /** A reduction whose results are each made in one go, on several threads where there are many. */
-function reduceDirectly(kernel: ReduceKernel, context: WasmContext): CountingReduce {
+function reduceDirectly(
+  kernel: ReduceKernel,
+  context: WasmContext,
+): { readonly small: ReduceRun; readonly run: CountingReduce } {
   const runs = new Map<string, Run>();
-  const plans = new Plans<readonly Plan[]>();
+  const whole = new Plans<Plan>();
+  const cut = new Plans<readonly Plan[]>();
   const sizes = kernel.inputs.map((name) => dtypes[name].itemsize);
   const outSize = dtypes[kernel.output].itemsize;
   const planOf = (way: Part, count: number): Plan => {
@@ -77,21 +81,19 @@ function reduceDirectly(kernel: ReduceKernel, context: WasmContext): CountingRed
     outer: readonly number[],
     inner: readonly number[],
     operands: readonly Operand[],
-    { pieces, count }: { readonly pieces: number; readonly count: number | null },
+    { pieces, count }: { readonly pieces: number; readonly count: number },
   ): Plan[] => {
     const dims = arrange(kernel, outer, inner, operands);
     const way = columnWay(kernel, dims, sizes, outSize) ?? rowWay(dims, sizes);
-    return cutWay(way, [outSize, ...sizes], pieces).map((part) => planOf(part, count ?? dims.count));
+    return cutWay(way, [outSize, ...sizes], pieces).map((part) => planOf(part, count));
   };
-  return (outer, inner, out, inputs, count = null) => {
-    if (outer.includes(0)) return;
+  const run: CountingReduce = (outer, inner, out, inputs, count) => {
     const operands = [out, ...inputs];
     const pieces = context.team.pieces(numelOf(outer) * numelOf(inner), WORTH);
-    // No size is negative.
-    const key = pieces === 1 && count === null ? inner : [...inner, -1, pieces, count ?? -1];
+    const key = [...inner, pieces, count];
     const parts =
-      plans.find(operands, outer, key) ??
-      plans.keep(plansOf(outer, inner, operands, { pieces, count }), operands, outer, key);
+      cut.find(operands, outer, key) ??
+      cut.keep(plansOf(outer, inner, operands, { pieces, count }), operands, outer, key);
     if (parts.length === 1) runPlan(context, parts[0]!, operands);
     else
       runTables(
@@ -99,16 +101,21 @@ function reduceDirectly(kernel: ReduceKernel, context: WasmContext): CountingRed
         parts.map((plan) => callOf(plan, operands)),
       );
   };
+  const small: ReduceRun = (outer, inner, out, inputs) => {
+    if (outer.includes(0)) return;
+    const operands = [out, ...inputs];
+    const options = { pieces: 1, count: numelOf(inner) };
+    const plan =
+      whole.find(operands, outer, inner) ??
+      whole.keep(plansOf(outer, inner, operands, options)[0]!, operands, outer, inner);
+    runPlan(context, plan, operands);
+  };
+  return { small, run };
 }
 
-function numelOf(shape: readonly number[]): number {
-  let product = 1;
-  for (const size of shape) product *= size;
-  return product;
-}
-
+/** A plan for the whole: its addresses are the operands'. */
 function runPlan({ heap }: WasmContext, plan: Plan, operands: readonly Operand[]): void {
-  const addresses = operands.map(({ address }, k) => address + plan.offsets[k]!);
+  const addresses = operands.map(({ address }) => address);
   plan.run(placeTable(heap, plan.words, plan.at, addresses), plan.innerRank, plan.outerRank);
 }
 
@@ -148,8 +155,6 @@ interface Arranged {
   readonly inner: Dims;
   /** Operands: the output, then the inputs. */
   readonly outer: Dims;
-  /** How many elements are combined. */
-  readonly count: number;
 }
 
 /** The fewest dims, in the order that walks memory best. Positions follow the given order of the inner dims. */
@@ -159,7 +164,7 @@ function arrange(
   inner: readonly number[],
   [out, ...inputs]: readonly Operand[],
 ): Arranged {
-  const count = inner.reduce((product, size) => product * size, 1);
+  const count = numelOf(inner);
   const given: Dims =
     count === 0
       ? { shape: [0], strides: inputs.map(() => [1]) }
@@ -169,7 +174,7 @@ function arrange(
   const byInputs = orderByStride({ shape: outer, strides: [...outerInputs, out!.strides.slice(0, outer.length)] });
   const collapsed = collapse(byInputs.shape, byInputs.strides);
   const strides = [collapsed.strides[inputs.length]!, ...collapsed.strides.slice(0, inputs.length)];
-  return { inner: collapse(sorted.shape, sorted.strides), outer: { shape: collapsed.shape, strides }, count };
+  return { inner: collapse(sorted.shape, sorted.strides), outer: { shape: collapsed.shape, strides } };
 }
 
 /** Down columns: where the reduced elements lie apart, and those of neighbouring results side by side. */

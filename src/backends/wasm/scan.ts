@@ -10,7 +10,7 @@ import { Formula, laneInfo, type Term } from "./lanes.ts";
 import { hostCall } from "./math/host.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims, tableWords } from "./odometer.ts";
-import { cutDims, cuttingDim, runTables, type TableCall, WORTH } from "./parallel.ts";
+import { cutDims, cuttingDim, numelOf, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
 
 type Run = (table: number, rank: number) => void;
@@ -48,10 +48,7 @@ export function scan(kernel: ScanKernel, context: WasmContext): ScanRun {
   return (shape, length, out, input, indices) => {
     if (length === 0 || shape.includes(0)) return;
     const operands = indices === null ? [out, input] : [out, input, indices];
-    const pieces = context.team.pieces(
-      shape.reduce((product, size) => product * size, length),
-      WORTH,
-    );
+    const pieces = context.team.pieces(numelOf(shape) * length, WORTH);
     const key = [length, pieces];
     const parts =
       plans.find(operands, shape, key) ?? plans.keep(plansOf(shape, length, operands, pieces), operands, shape, key);

@@ -7,7 +7,8 @@ import { runner } from "../../ir/runtime.ts";
 import { pointwise } from "../define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
 import { reducedShape } from "../reduce.ts";
-import { statDType } from "./raw.ts";
+import { RowOp } from "../rows.ts";
+import { reshaped, statDType } from "./raw.ts";
 
 const meanOf = div(load(0), load(1));
 
@@ -89,6 +90,8 @@ export function inputGradient(
   weight: Tensor | null,
   dims: readonly number[],
 ): Tensor {
+  const fused = inputGradientRows(grad, input, mean, rstd, weight, dims);
+  if (fused !== null) return fused;
   const dtype = statDType(input.dtype);
   const all = weight === null ? [grad, input, mean, rstd] : [grad, input, mean, rstd, weight];
   const own = weight === null ? g : mul(g, w);
@@ -104,4 +107,90 @@ const scale = pointwise("normalizeBackward", 3, (g, r, w) => mul(mul(g!, r!), w!
 export function constantStatsGradient(grad: Tensor, input: Tensor, rstd: Tensor, weight: Tensor | null): Tensor {
   const out = emptyTensor(input.shape, input.dtype, input.device);
   return scale.into([grad, rstd, weight ?? 1], out, statDType(input.dtype));
+}
+
+/** Loads of the forward kernels: x, n, eps, then weight and bias where there are any; then result, mean and rstd. */
+function forwardRows(affine: boolean): RowOp {
+  const inputs = affine ? 5 : 3;
+  const [x, n, eps, weight, bias] = [load(0), load(1), load(2), load(3), load(4)];
+  const [mean, rstd] = [load(inputs + 1), load(inputs + 2)];
+  const deviation = sub(x, mean);
+  const normal = mul(deviation, rstd);
+  return new RowOp(
+    affine ? ["elements", "number", "number", "shared", "shared"] : ["elements", "number", "number"],
+    [
+      { store: null, reduce: [{ combine: "sum", of: x, post: div(mean, n) }] },
+      {
+        store: null,
+        reduce: [{ combine: "sum", of: mul(deviation, deviation), post: div(1, sqrt(add(div(rstd, n), eps))) }],
+      },
+      { store: affine ? add(mul(normal, weight), bias) : normal, reduce: [] },
+    ],
+    2,
+  );
+}
+
+/** The same for the input's gradient: g, x, mean, rstd, n, then the weight; then result and the two means. */
+function backwardRows(affine: boolean): RowOp {
+  const inputs = affine ? 6 : 5;
+  const [g, x, mean, rstd, n] = [load(0), load(1), load(2), load(3), load(4)];
+  const [a, b] = [load(inputs + 1), load(inputs + 2)];
+  const own = affine ? mul(g, load(5)) : g;
+  const normal = mul(sub(x, mean), rstd);
+  const kinds = ["elements", "elements", "perRow", "perRow", "number"] as const;
+  return new RowOp(affine ? [...kinds, "shared"] : kinds, [
+    {
+      store: null,
+      reduce: [
+        { combine: "sum", of: own, post: div(a, n) },
+        { combine: "sum", of: mul(own, normal), post: div(b, n) },
+      ],
+    },
+    { store: mul(rstd, sub(sub(own, a), mul(normal, b))), reduce: [] },
+  ]);
+}
+
+const forwards = { plain: forwardRows(false), affine: forwardRows(true) };
+const backwards = { plain: backwardRows(false), affine: backwardRows(true) };
+
+/** How many elements the dims have, where they are the last ones. */
+function rowLength(x: Tensor, dims: readonly number[]): number | null {
+  const { rank, shape } = x.impl.layout;
+  if (!dims.every((d, i) => d === rank - dims.length + i)) return null;
+  return dims.reduce((n, d) => n * shape[d]!, 1);
+}
+
+/** Statistics and value by one kernel, or null where its operands do not fit. */
+export function normalizedRows(
+  x: Tensor,
+  dims: readonly number[],
+  eps: number,
+  w: Tensor | null,
+  b: Tensor | null,
+): { out: Tensor; mean: Tensor; rstd: Tensor } | null {
+  const length = rowLength(x, dims);
+  if (length === null || (w === null) !== (b === null)) return null;
+  const found =
+    w === null || b === null
+      ? forwards.plain.run(length, [x, length, eps])
+      : forwards.affine.run(length, [x, length, eps, w, b]);
+  if (found === null) return null;
+  const [mean, rstd] = found.kept.map((t) => reshaped(t, reducedShape(x.impl.layout.shape, dims, true)));
+  return { out: found.out, mean: mean!, rstd: rstd! };
+}
+
+/** `inputGradient` by one kernel, or null where its operands do not fit. */
+function inputGradientRows(
+  grad: Tensor,
+  input: Tensor,
+  mean: Tensor,
+  rstd: Tensor,
+  weight: Tensor | null,
+  dims: readonly number[],
+): Tensor | null {
+  const length = rowLength(input, dims);
+  if (length === null) return null;
+  const all = [grad, input, mean, rstd, length];
+  const found = weight === null ? backwards.plain.run(length, all) : backwards.affine.run(length, [...all, weight]);
+  return found?.out ?? null;
 }

@@ -1,0 +1,96 @@
+/**
+ * Row kernels on tensors: a second, faster lowering of operators that a composition defines, for dense rows of float32
+ * or float64. Where operands do not fit, the composition runs.
+ */
+import type { DType, Lane } from "../core/dtype.ts";
+import { heap } from "../core/memory.ts";
+import { isTensor, type Tensor } from "../core/tensor.ts";
+import type { RowPass, RowRun, Rows } from "../ir/kernel.ts";
+import { generation, runner } from "../ir/runtime.ts";
+import { addressOf, emptyLike, emptyTensor, isMeta, withOperands } from "./operands.ts";
+
+/** How an input lies: along every row, one row for all, one element per row, or a number. */
+export type RowInput = "elements" | "shared" | "perRow" | "number";
+
+/** What a row kernel gives: a tensor like the first input, and its kept reductions, one element per row. */
+export interface RowResult {
+  readonly out: Tensor;
+  readonly kept: readonly Tensor[];
+}
+
+/** A fused operator along rows; loads of its expressions are numbered as in `RowKernel`. */
+export class RowOp {
+  readonly #inputs: readonly RowInput[];
+  readonly #passes: readonly RowPass[];
+  readonly #kept: number;
+  readonly #runs = new Map<Lane, RowRun>();
+  #generation = -1;
+
+  constructor(inputs: readonly RowInput[], passes: readonly RowPass[], kept = 0) {
+    this.#inputs = inputs;
+    this.#passes = passes;
+    this.#kept = kept;
+  }
+
+  /** The result for rows of `length` elements, or null where an operand does not fit. No autograd. */
+  run(length: number, inputs: readonly (Tensor | number)[]): RowResult | null {
+    const first = inputs[0];
+    if (!isTensor(first) || length === 0 || isMeta(first)) return null;
+    const { dtype, layout } = first.impl;
+    const rows = layout.numel / length;
+    if (!isWide(dtype) || !inputs.every((x, k) => this.#fits(x, k, dtype, rows, length))) return null;
+    const out = emptyLike(layout.fresh(), dtype, first.device);
+    const kept = Array.from({ length: this.#kept }, () => emptyTensor([rows], dtype, first.device));
+    const run = this.#compiled(dtype.lane);
+    withOperands(() =>
+      run(
+        rows,
+        length,
+        { address: addressOf(out, true), step: length },
+        inputs.map((x, k) => this.#rows(x, k, length, dtype)),
+        kept.map((t) => addressOf(t, true)),
+      ),
+    );
+    return { out, kept };
+  }
+
+  #fits(x: Tensor | number, k: number, dtype: DType, rows: number, length: number): boolean {
+    if (!isTensor(x)) return this.#inputs[k] === "number";
+    const { layout } = x.impl;
+    const counts = { elements: rows * length, shared: length, perRow: rows, number: -1 };
+    return x.impl.dtype === dtype && layout.contiguous && layout.numel === counts[this.#inputs[k]!] && !isMeta(x);
+  }
+
+  #rows(x: Tensor | number, k: number, length: number, dtype: DType): Rows {
+    if (!isTensor(x)) return { address: placeNumber(x, k, dtype), step: 0 };
+    const steps = { elements: length, shared: 0, perRow: 1, number: 0 };
+    return { address: addressOf(x), step: steps[this.#inputs[k]!] };
+  }
+
+  #compiled(lane: Lane): RowRun {
+    if (this.#generation !== generation) {
+      this.#runs.clear();
+      this.#generation = generation;
+    }
+    let run = this.#runs.get(lane);
+    if (run === undefined) {
+      const inputs = this.#inputs.map((kind) => (kind === "elements" || kind === "shared" ? "c" : "b")).join("");
+      const kernel = { skeleton: "row", inputs, passes: this.#passes, kept: this.#kept } as const;
+      run = runner({ ...kernel, lane: lane === "f64" ? "f64" : "f32" });
+      this.#runs.set(lane, run);
+    }
+    return run;
+  }
+}
+
+/** Whether elements are stored as they are computed: one rounding per operation, as a composition has it. */
+export const isWide = (dtype: DType): boolean => dtype.category === "float" && dtype.itemsize >= 4;
+
+/** Writes a number of float dtype `dtype` where kernels read it; returns its address. */
+export function placeNumber(value: number, slot: number, dtype: DType): number {
+  const h = heap();
+  const address = h.scratch + 8 * slot;
+  if (dtype.lane === "f64") h.f64[address >>> 3] = value;
+  else h.f32[address >>> 2] = value;
+  return address;
+}
