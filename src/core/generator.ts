@@ -27,7 +27,6 @@ export interface Generator {
 }
 
 /** A source of random bits: the same seeds give the same draws as PyTorch's on the CPU. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the core knows no operator that makes a tensor.
 export class Generator {
   readonly device: Device;
   #seed = defaultSeed;

@@ -76,7 +76,7 @@ function deepStack(): string {
 /**
  * Live storages by the place that made them, the most bytes first.
  * @throws Error unless `recordStacks(true)` was called before they were made.
- * @example torch.memory.recordStacks(true); train(); console.log(torch.memory.report());
+ * @example torch.memory.recordStacks(true); train(); const [most] = torch.memory.report();
  */
 export function report(): ReportEntry[] {
   if (seen === null) throw new Error("memory.report(): call memory.recordStacks(true) first");

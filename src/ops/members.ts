@@ -110,6 +110,7 @@ export interface Members extends Attributes {
   item(): number;
   item(options: { bigint: true }): bigint;
   /** Nested lists of the elements. */
+  // biome-ignore lint/suspicious/noExplicitAny: the depth of the lists depends on the rank, which types do not carry.
   tolist(options?: { bigint?: boolean }): any;
   /** The memory itself: writes are seen on both sides. */
   numpy(): NumpyArray;

@@ -8,7 +8,6 @@ export type MapLocation =
   | Device
   | ReadonlyMap<string, string | Device>
   | Readonly<Record<string, string | Device>>
-  // biome-ignore lint/suspicious/noConfusingVoidType: a function without a result leaves the storage to the default
   | ((storage: never, location: string) => object | null | undefined | void);
 
 /** The device for a storage that the file tags with `location`, by everything but a function. */

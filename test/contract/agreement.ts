@@ -24,16 +24,14 @@ export function disagreements(entry: Entry, table: Table): string[] {
   ]);
 }
 
-/** Samples that throw for every dtype, and so check nothing. */
+/** Samples of the table that throw for every dtype, and so check nothing; -1 where all the declared ones do. */
 export function idleSamples(entry: Entry, table: Table): number[] {
-  const works = new Set<number>();
-  let count = 0;
-  for (const dtype of ["float32", "int64", "bool"] as const) {
-    const outcomes = observe(entry, table, { dtype, layout: "contiguous", repeat: false });
-    count = outcomes.length;
-    for (const [i, o] of outcomes.entries()) if (o.error === null) works.add(i);
-  }
-  return Array.from({ length: count }, (_, i) => i).filter((i) => !works.has(i));
+  const settings = (["float32", "int64", "bool"] as const).map((dtype): Setting => ({ dtype, layout: "contiguous", repeat: false }));
+  const outcomes = settings.map((setting) => observe(entry, table, setting));
+  const samples = samplesOf(entry, table, new Maker(settings[0]!));
+  const idle = samples.flatMap((_, i) => (outcomes.every((o) => o[i]!.error !== null) ? [i] : []));
+  const own = idle.filter((i) => !samples[i]!.declared);
+  return idle.length === samples.length ? [-1, ...own] : own;
 }
 
 function against(

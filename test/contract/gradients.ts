@@ -30,7 +30,7 @@ function cases(entry: Entry, table: Table, layout: LayoutName): Case[] {
   return Array.from({ length: count }, (_, i): Case => {
     const maker = new Maker({ dtype: "float64", layout, repeat: false });
     const sample = samplesOf(entry, table, maker)[i]!;
-    const leaves = maker.made.filter((t) => t.dtype.name === "float64" && uses(sample.args, t));
+    const leaves = maker.made.filter((t) => t.dtype.name === "float64" && !maker.constants.has(t) && uses(sample.args, t));
     for (const t of leaves) t.requiresGrad = true;
     const call = (): Tensor[] => {
       torch.manualSeed(0);

@@ -10,6 +10,8 @@ export interface Wish {
   readonly domain?: readonly [number, number];
   /** Default: the dtype under test. */
   readonly dtype?: DTypeName;
+  /** Floats are odd multiples of this, 1/32 by default: tensors of different steps have no element in common. */
+  readonly step?: number;
 }
 
 /** What is under test; `repeat`: values that an expanded layout can hold. */
@@ -25,6 +27,8 @@ export class Maker {
   readonly dtype: DType;
   /** Every tensor made, in order. */
   readonly made: Tensor[] = [];
+  /** Those that no derivative is taken of. */
+  readonly constants = new Set<Tensor>();
   readonly #setting: Setting;
   readonly #random: () => number;
 
@@ -35,10 +39,10 @@ export class Maker {
   }
 
   /** A tensor of this shape, its elements all different as far as the domain has so many. */
-  tensor(shape: readonly number[], { domain = usual, dtype = this.dtype.name }: Wish = {}): Tensor {
+  tensor(shape: readonly number[], { domain = usual, dtype = this.dtype.name, step = 1 / 32 }: Wish = {}): Tensor {
     const n = product(shape);
     const elements = dtypes[dtype].isFloatingPoint
-      ? this.#floats(n, domain)
+      ? this.#floats(n, domain, step)
       : Array.from({ length: n }, () => this.#integer(domain, dtype));
     return this.of(shape, elements, dtype);
   }
@@ -61,6 +65,12 @@ export class Maker {
   /** The numbers below `n`, each once. */
   permutation(n: number): Tensor {
     return this.of([n], shuffled(range(n), this.#random), "int64", false);
+  }
+
+  /** The same tensor, which no derivative is taken of. */
+  fixed(t: Tensor): Tensor {
+    this.constants.add(t);
+    return t;
   }
 
   /** True and false. */
@@ -94,8 +104,8 @@ export class Maker {
     return tensor;
   }
 
-  #floats(n: number, [low, high]: readonly [number, number]): number[] {
-    let step = 1 / 32;
+  #floats(n: number, [low, high]: readonly [number, number], coarsest: number): number[] {
+    let step = coarsest;
     while ((high - low) / (2 * step) < 4) step /= 2;
     const first = Math.floor(low / (2 * step));
     const grid = range(Math.ceil((high - low) / (2 * step)) + 2)
