@@ -222,11 +222,11 @@ const methods: Partial<AutogradMembers> & ThisType<Tensor> = {
     const meta = metaOf(this);
     if (node === null || meta.retainsGrad) return;
     meta.retainsGrad = true;
-    const keep = (g: Tensor): undefined => {
+    const retain = (g: Tensor): undefined => {
       meta.grad = g.detach().clone();
       keep(meta.grad);
     };
-    (node.preHooks ??= []).push(retainer(keep, meta.outputNr));
+    (node.preHooks ??= []).push(retainer(retain, meta.outputNr));
   },
   registerHook(hook) {
     check(requiresGrad(this), () => "cannot register a hook on a tensor that doesn't require gradient");

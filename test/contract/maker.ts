@@ -28,7 +28,7 @@ export class Maker {
   /** Every tensor made, in order. */
   readonly made: Tensor[] = [];
   /** Those that no derivative is taken of. */
-  readonly constants = new Set<Tensor>();
+  readonly constants: Set<Tensor> = new Set();
   readonly #setting: Setting;
   readonly #random: () => number;
 
