@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "./builds.ts";
+import { writeReadme } from "./readme.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
 /** What one workload took. */
@@ -25,6 +26,8 @@ export interface Results {
   readonly threads: number;
   readonly blas: string | null;
   readonly pytorchBlas: string | null;
+  /** The machine's load when the run began, which should be near 0. */
+  readonly load: number;
   /** Display names by engine. */
   readonly engines: Record<string, string>;
   readonly rows: Record<string, Row>;
@@ -80,6 +83,7 @@ function cells(workload: Workload, results: Results): string[] {
     cresset === undefined ? "–" : duration(cresset),
     pytorch === undefined ? "–" : duration(pytorch),
     ratio(against),
+    ratio(times(row.least.cresset, row.least.pytorch)),
     limit === null ? "" : String(limit),
     mark,
     ...peers.filter((key) => key in results.engines).map(other),
@@ -97,7 +101,16 @@ function aligned(rows: string[][]): string {
 /** The table of one configuration. */
 export function table(results: Results): string {
   const names = peers.filter((key) => key in results.engines).map((key) => results.engines[key]!);
-  const heading = ["workload", "Cresset", results.engines.pytorch ?? "PyTorch", "ratio", "target", "", ...names];
+  const heading = [
+    "workload",
+    "Cresset",
+    results.engines.pytorch ?? "PyTorch",
+    "ratio",
+    "of least",
+    "target",
+    "",
+    ...names,
+  ];
   const present = workloads.filter((w) => w.name in results.rows);
   return aligned([heading, ...present.map((w) => cells(w, results))]);
 }
@@ -105,7 +118,7 @@ export function table(results: Results): string {
 /** One line per configuration and what it missed. */
 export function verdict(results: Results): string {
   const judged = workloads.filter((w) => w.name in results.rows).map((w) => cells(w, results));
-  const [passed, missed] = ["pass", "miss"].map((mark) => judged.filter((c) => c[5] === mark).map((c) => c[0]!));
+  const [passed, missed] = ["pass", "miss"].map((mark) => judged.filter((c) => c[6] === mark).map((c) => c[0]!));
   return `${passed!.length} targets met, ${missed!.length} missed${missed!.length > 0 ? `: ${missed!.join(", ")}` : ""}.`;
 }
 
@@ -122,7 +135,7 @@ function section(results: Results): string {
   const threads = results.threads === 1 ? "One thread" : `${results.threads} threads`;
   return `## ${threads}, ${results.blas === null ? "without BLAS" : "with BLAS"}
 
-${results.machine}, Node ${results.node}, ${dates.sort().at(-1)}, at ${commits.join(", ")}. ${
+${results.machine}, Node ${results.node}, load ${results.load.toFixed(1)}, ${dates.sort().at(-1)}, at ${commits.join(", ")}. ${
     results.blas === null ? "Products run in WebAssembly" : `Products run in ${results.blas}`
   }${results.pytorchBlas === null ? "" : `, PyTorch's in ${results.pytorchBlas}`}. ${verdict(results)}
 
@@ -131,9 +144,10 @@ ${table(results)}${failures(results)}`;
 
 const preface = `# Benchmark results
 
-Written by \`npm run bench\` (\`bench/README.md\` says how). Times are medians of interleaved repetitions. *ratio* is
-Cresset's time over PyTorch's, with the same number of threads on both sides; below 1, Cresset is faster. The peers'
-columns give their time, and in brackets Cresset's over theirs. A dash: the engine has no such thing, or failed.`;
+Written by \`npm run bench\`; \`bench/README.md\` says how. Times are medians of interleaved repetitions. *ratio* is
+Cresset's time over PyTorch's, with the same number of threads on both sides: below 1, Cresset is faster. *of least* is
+the same of the least times, which a busy machine disturbs less; targets are about *ratio*. The peers' columns give
+their time, and in brackets Cresset's over theirs. A dash: the engine has no such thing, or failed.`;
 
 /** Reads every stored configuration, the ones with BLAS and with fewest threads first. */
 export function stored(): Results[] {
@@ -143,7 +157,9 @@ export function stored(): Results[] {
   return all.sort((x, y) => x.threads - y.threads || Number(x.blas === null) - Number(y.blas === null));
 }
 
-/** Writes bench/RESULTS.md from what is stored. */
+/** Writes bench/RESULTS.md, and the main README's table, from what is stored. */
 export function writePage(): void {
-  writeFileSync(page, `${[preface, ...stored().map(section)].join("\n\n")}\n`);
+  const all = stored();
+  writeFileSync(page, `${[preface, ...all.map(section)].join("\n\n")}\n`);
+  writeReadme(all);
 }

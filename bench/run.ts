@@ -155,7 +155,8 @@ async function benchmark(options: Options, folder: string): Promise<void> {
   const children = await start(options, folder);
   const ours = children.find((child) => child.key === "cresset");
   if (ours === undefined) throw new Error("the working tree's build does not start");
-  say(`load ${loadavg()[0]!.toFixed(1)}, ${options.rounds} rounds, ${options.threads} thread(s)`);
+  const load = loadavg()[0]!;
+  say(`load ${load.toFixed(1)}, ${options.rounds} rounds, ${options.threads} thread(s)`);
   const rows: Record<string, Row> = {};
   for (const workload of workloads.filter((w) => options.only.includes(w.name))) {
     rows[workload.name] = await measure(workload, children, options);
@@ -166,6 +167,7 @@ async function benchmark(options: Options, folder: string): Promise<void> {
     node: process.versions.node,
     threads: options.threads,
     blas: ours.blas,
+    load,
     pytorchBlas: children.find((child) => child.key === "pytorch")?.blas ?? null,
     engines: Object.fromEntries(children.map((child) => [child.key, child.name])),
     rows,

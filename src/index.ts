@@ -43,5 +43,6 @@ export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngSta
 export * as special from "./ops/special.ts";
 export * from "./ops/view-copies.ts";
 export * as optim from "./optim/index.ts";
+export * as serialization from "./serialize/serialization.ts";
 export * from "./serialize/torch.ts";
 export { getNumThreads, setNumThreads } from "./threads.ts";

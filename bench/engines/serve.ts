@@ -62,7 +62,7 @@ export async function seconds(repeat: Case["repeat"], calls: number): Promise<nu
 }
 
 /** Runs until V8's and WebAssembly's tiers have settled; returns about how long a call takes. */
-export async function warmUp(repeat: Case["repeat"], least = 0.4): Promise<number> {
+export async function warmUp(repeat: Case["repeat"], least = 1): Promise<number> {
   const start = now();
   let one = await seconds(repeat, 1);
   for (let calls = 1, done = 1; done < 3 || now() - start < least; done += calls) {

@@ -32,14 +32,15 @@ export class AccumulateGrad extends Node {
   }
 }
 
-/** `g` itself where nobody else holds it and it lies as the leaf does, else a copy. */
+/** `g` itself where nobody else holds it and it lies as the leaf does, else a copy that does. */
 function owned(g: Tensor, variable: Tensor): Tensor {
   const { storage, layout } = g.impl;
   const whole = layout.offset === 0 && layout.numel * g.impl.dtype.itemsize === storage.nbytes;
   const alike =
     equalShapes(layout.strides, variable.impl.layout.strides) || (layout.contiguous && variable.impl.layout.contiguous);
   if (!storage.escaped && whole && alike && layout.dense) return wrap(storage, layout, g.impl.dtype);
-  return withGrad(false, () => g.detach().clone());
+  const { shape, strides } = variable.impl.layout.fresh();
+  return withGrad(false, () => g.newEmptyStrided(shape, strides).copy_(g));
 }
 
 graph.accumulator = (t: Tensor): Node => {

@@ -3,7 +3,7 @@
 import type { DType } from "../core/dtype.ts";
 import { check, RuntimeError } from "../core/errors.ts";
 import type { Layout } from "../core/layout.ts";
-import { type Tensor, versionCell, wrap } from "../core/tensor.ts";
+import { type AutogradMeta, type Tensor, type ViewInfo, versionCell, wrap } from "../core/tensor.ts";
 import { mode } from "./mode.ts";
 import { FormulaNode, type Grads, graph, metaOf, Node, type PreHook, requiresGrad } from "./node.ts";
 
@@ -52,24 +52,30 @@ function refuseSpecialViews(t: Tensor, modified: string): void {
   const meta = t.impl.meta;
   const view = meta?.view;
   if (meta == null || view == null || view.creation === "single") return;
-  const start =
-    meta.gradFn === null ? "A view was created in" : `Output ${meta.outputNr} of ${meta.gradFn.title} is a view and`;
-  if (view.creation === "multi") {
-    throw new RuntimeError(
-      `${start} ${modified} modified inplace. This view is the output of a function that returns multiple views. ` +
-        "Such functions do not allow the output views to be modified inplace. You should replace the inplace " +
-        "operation by an out-of-place one.",
-    );
-  }
-  const where = view.creation === "noGrad" ? "no_grad" : "inference";
-  const block = view.creation === "noGrad" ? "no_grad" : "inference_mode";
-  throw new RuntimeError(
-    `A view was created in ${where} mode and ${modified} modified inplace with grad mode enabled. Given that this ` +
-      "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and " +
-      `the inplace either both inside the ${block} block (if you don't want the inplace to be tracked) or both ` +
-      "outside (if you want the inplace to be tracked).",
-  );
+  throw new RuntimeError(`${header(meta, view.creation, modified)}${reasons[view.creation]}`);
 }
+
+function header(meta: AutogradMeta, creation: ViewInfo["creation"], modified: string): string {
+  if (meta.gradFn !== null)
+    return `Output ${meta.outputNr} of ${meta.gradFn.title} is a view and ${modified} modified inplace.`;
+  if (creation === "inference")
+    return `A view was created in inference mode and ${modified} modified inplace in normal mode.`;
+  return `A view was created in no_grad mode and ${modified} modified inplace with grad mode enabled.`;
+}
+
+const ambiguous = (block: string): string =>
+  " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both " +
+  `the view and the inplace either both inside the ${block} block (if you don't want the inplace to be tracked) or ` +
+  "both outside (if you want the inplace to be tracked).";
+
+const reasons: Readonly<Record<ViewInfo["creation"], string>> = {
+  single: "",
+  multi:
+    " This view is the output of a function that returns multiple views. Such functions do not allow the output views " +
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+  noGrad: ambiguous("no_grad"),
+  inference: ambiguous("inference_mode"),
+};
 
 /** Throws PyTorch's error where `self` may not be written in place; `recorded`: the operation will be recorded. */
 export function checkInplace(self: Tensor, recorded: boolean): void {

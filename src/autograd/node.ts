@@ -4,6 +4,7 @@ import type { DType } from "../core/dtype.ts";
 import { RuntimeError } from "../core/errors.ts";
 import { list } from "../core/layout.ts";
 import { noteRecorded, offer } from "../core/scope.ts";
+import { callerStack } from "../core/stack.ts";
 import { printsAs } from "../core/symbols.ts";
 import type { AutogradMeta, GradFn, Tensor } from "../core/tensor.ts";
 import { legacyTypeName } from "../core/tensor.ts";
@@ -42,7 +43,7 @@ export abstract class Node implements GradFn {
   nodePreHooks: ((grads: Grads) => Grads | undefined | null)[] | null = null;
   nodeHooks: ((gradInputs: Grads, gradOutputs: Grads) => Grads | undefined | null)[] | null = null;
   /** Where the forward call was made, in anomaly mode. */
-  readonly stack: string | null = mode.anomaly ? (new Error().stack ?? null) : null;
+  readonly stack: string | null = mode.anomaly ? callerStack() : null;
 
   constructor(name: string, inputs: readonly (Tensor | null)[]) {
     this.title = name;

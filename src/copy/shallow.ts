@@ -1,6 +1,7 @@
 /** `copy.copy`: a new object with the same contents. */
 import { requiresGrad } from "../autograd/node.ts";
 import { Generator } from "../core/generator.ts";
+import { announce } from "../core/observe.ts";
 import { escape } from "../core/scope.ts";
 import { Storage } from "../core/storage.ts";
 import { isTensor, Tensor, TensorImpl } from "../core/tensor.ts";
@@ -89,5 +90,6 @@ function copyModule(value: AnyModule): unknown {
   for (const name of from.transient) table.transient.add(name);
   table.hooks.copyFrom(from.hooks);
   for (const [key, descriptor] of ownProperties(value)) Object.defineProperty(copied, key, descriptor);
+  announce(() => ({ kind: "copy", source: value, copy: copied }));
   return copied;
 }

@@ -75,6 +75,7 @@ export class Layout {
   /** Whether the elements lie in row-major order without gaps. */
   readonly contiguous: boolean;
   #size: Size | undefined;
+  #canonical: boolean | undefined;
 
   constructor(shape: readonly number[], strides: readonly number[], offset: number) {
     this.shape = shape;
@@ -86,6 +87,12 @@ export class Layout {
 
   static contiguous(shape: readonly number[], offset = 0): Layout {
     return new Layout(shape, contiguousStrides(shape), offset);
+  }
+
+  /** Whether the strides are the row-major ones, also those of dims of size 1, which are free otherwise. */
+  get canonical(): boolean {
+    this.#canonical ??= equalShapes(this.strides, contiguousStrides(this.shape));
+    return this.#canonical;
   }
 
   get rank(): number {
@@ -151,23 +158,8 @@ export class Layout {
 
   /** A layout of the same shape without gaps: keeps the order of dims where this one is dense, else row-major. */
   fresh(): Layout {
-    if (this.contiguous) return this.offset === 0 ? this : new Layout(this.shape, contiguousStrides(this.shape), 0);
-    if (this.dense) return new Layout(this.shape, this.strides, 0);
-    return this.freshBy(this.dimsForOutput());
-  }
-
-  /** Dims from innermost to outermost as a pointwise result orders them (stable; broadcast dims stay put). */
-  dimsForOutput(): number[] {
-    const order = this.shape.map((_, i) => this.rank - 1 - i);
-    for (let i = 1; i < order.length; i++) {
-      for (let at = i; at > 0; at--) {
-        const inner = this.strides[order[at - 1]!]!;
-        const outer = this.strides[order[at]!]!;
-        if (inner === 0 || outer === 0 || inner <= outer) break;
-        [order[at - 1], order[at]] = [order[at]!, order[at - 1]!];
-      }
-    }
-    return order;
+    if (this.dense) return this.offset === 0 ? this : new Layout(this.shape, this.strides, 0);
+    return this.freshBy(outputOrder(this.shape, [this.strides]));
   }
 
   /** A dense layout of this shape whose dims lie in this order, innermost first. */
@@ -280,6 +272,33 @@ export class Layout {
       this.offset,
     );
   }
+}
+
+/**
+ * Dims from innermost to outermost as PyTorch's TensorIterator orders a result's: by the strides of the first operand
+ * that tell two dims apart (0 tells nothing; of equal strides the smaller dim goes in front), else as they are.
+ */
+export function outputOrder(shape: readonly number[], strides: readonly (readonly number[])[]): number[] {
+  const order = shape.map((_, i) => shape.length - 1 - i);
+  const compare = (a: number, b: number): number => {
+    for (const s of strides) {
+      if (s[a] === 0 || s[b] === 0) continue;
+      if (s[a]! < s[b]!) return -1;
+      if (s[a]! > s[b]! || shape[a]! > shape[b]!) return 1;
+    }
+    return 0;
+  };
+  for (let i = 1; i < order.length; i++) {
+    let at = i;
+    for (let j = i - 1; j >= 0; j--) {
+      const c = compare(order[j]!, order[at]!);
+      if (c > 0) {
+        [order[j], order[at]] = [order[at]!, order[j]!];
+        at = j;
+      } else if (c < 0) break;
+    }
+  }
+  return order;
 }
 
 function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {

@@ -1,4 +1,4 @@
-/** `torch.warnings`: PyTorch's UserWarnings, once per text, on the console unless somebody listens. */
+/** `torch.warnings`: PyTorch's UserWarnings and the lens's advice, once each, on the console unless somebody listens. */
 
 /** A warning as listeners see it. */
 export interface Warning {
@@ -18,17 +18,47 @@ export class UserWarning extends Error {
 const actions = new Map<string, Action>();
 const seen = new Set<string>();
 const recorders = new Set<Warning[]>();
+const settlers = new Set<() => void>();
+const timesByCode = new Map<string, number>();
 
-/** Issues a warning: `"once"` per text unless a filter for its code says otherwise. */
-export function warn(code: string, message: string): void {
+/** Looking up where a warning comes from takes microseconds: after so many of one code nobody reads another. */
+const mostPlaces = 200;
+
+/**
+ * Issues a warning: `"once"` per text unless a filter for its code says otherwise; with `placed`, once per text and
+ * line of user code, which the console shows.
+ */
+export function warn(code: string, message: string, placed = false): void {
   for (const list of recorders) list.push({ code, message });
   const action = actions.get(code) ?? actions.get("*") ?? "once";
   if (action === "error") throw new UserWarning(message);
   if (action === "ignore" || recorders.size > 0) return;
-  const key = `${code}\n${message}`;
+  const at = placed ? placeFor(code, action) : null;
+  if (at === "") return;
+  const key = `${code}\n${message}\n${at}`;
   if (action === "once" && seen.has(key)) return;
   seen.add(key);
-  console.warn(`UserWarning: ${message}`);
+  console.warn(`UserWarning: ${message}${at === null ? "" : ` (at ${at})`}`);
+}
+
+/** Where user code is; null where that cannot be told, `""` where it has been told too often. */
+function placeFor(code: string, action: Action): string | null {
+  const times = (timesByCode.get(code) ?? 0) + 1;
+  timesByCode.set(code, times);
+  return times > mostPlaces && action === "once" ? "" : place();
+}
+
+const own = new URL(/\/core\/warnings\.[jt]s$/.test(import.meta.url) ? ".." : ".", import.meta.url).href;
+
+/** The line of user code that called into the package, as `file:line:column`; null where there is none to be seen. */
+export function place(): string | null {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 40;
+  const lines = new Error().stack?.split("\n").slice(1) ?? [];
+  Error.stackTraceLimit = stackTraceLimit;
+  const path = own.replace(/^file:\/\//, "");
+  const user = lines.find((line) => !line.includes(path) && !/\bnode:|<anonymous>|\(native\)/.test(line));
+  return user === undefined ? null : user.replace(/^.*?\(|^\s*at (async )?|\)$/g, "").replace(/^file:\/\//, "");
 }
 
 /**
@@ -46,6 +76,22 @@ export function filter(code: string, action: Action): void {
 export function reset(): void {
   actions.clear();
   seen.clear();
+  timesByCode.clear();
+}
+
+/** Calls `fn` before a recording ends, so that advice which waits for what comes next is given in time. */
+export function onSettle(fn: () => void): () => void {
+  settlers.add(fn);
+  return () => void settlers.delete(fn);
+}
+
+function finish(list: Warning[]): Warning[] {
+  try {
+    for (const settle of settlers) settle();
+  } finally {
+    recorders.delete(list);
+  }
+  return list;
 }
 
 /**
@@ -55,6 +101,7 @@ export function reset(): void {
 export function record(fn: () => Promise<unknown>): Promise<Warning[]>;
 export function record(fn: () => unknown): Warning[];
 export function record(fn: () => unknown): Warning[] | Promise<Warning[]> {
+  for (const settle of settlers) settle(); // what came before does not count
   const list: Warning[] = [];
   recorders.add(list);
   let result: unknown;
@@ -64,15 +111,9 @@ export function record(fn: () => unknown): Warning[] | Promise<Warning[]> {
     recorders.delete(list);
     throw error;
   }
-  if (!(result instanceof Promise)) {
-    recorders.delete(list);
-    return list;
-  }
+  if (!(result instanceof Promise)) return finish(list);
   return result.then(
-    () => {
-      recorders.delete(list);
-      return list;
-    },
+    () => finish(list),
     (error: unknown) => {
       recorders.delete(list);
       throw error;

@@ -1,5 +1,6 @@
 /** `torch.memory`: what the heap holds, and who made it. */
 import { collect as collectGarbage, heap, liveBlocks } from "../core/memory.ts";
+import { callerStack } from "../core/stack.ts";
 import { type Storage, watchStorages } from "../core/storage.ts";
 
 /** What the heap holds, in bytes. */
@@ -47,30 +48,8 @@ export function recordStacks(enabled: boolean): void {
   seen = enabled ? [] : null;
   if (!enabled) return;
   stopWatching = watchStorages((storage) => {
-    seen?.push({ ref: new WeakRef(storage), stack: callers(deepStack()) });
+    seen?.push({ ref: new WeakRef(storage), stack: callerStack() });
   });
-}
-
-/** Where this library's own files lie, as stack traces name them. */
-const ownFolder = decodeURI(new URL(import.meta.url.replace(/\/(?:memory\/)?[^/]*$/, "/")).pathname);
-
-/** The frames outside this library, the innermost first, or all where there are none. */
-function callers(stack: string): string {
-  const frames = stack.split("\n").slice(1);
-  const outside = frames.filter((line) => !line.includes(ownFolder));
-  return (outside.length > 0 ? outside : frames)
-    .slice(0, 6)
-    .map((line) => line.trim())
-    .join("\n");
-}
-
-/** A stack trace that reaches through the library to its caller. */
-function deepStack(): string {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 50;
-  const stack = new Error().stack ?? "";
-  Error.stackTraceLimit = limit;
-  return stack;
 }
 
 /**

@@ -5,10 +5,9 @@ import { check, NotImplementedError } from "../core/errors.ts";
 import { announce } from "../core/observe.ts";
 import { escape, leaving } from "../core/scope.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
+import { calls } from "./depth.ts";
 import type { Hooks } from "./hooks.ts";
 import { type Registered, registry } from "./registry.ts";
-
-let depth = 0;
 
 /** Makes a callable object of a class: an arrow function with the class's prototype and nothing of a function's own. */
 export function callable<M extends object>(prototype: M, table: Registered[typeof registry]): M & Registered {
@@ -25,15 +24,18 @@ function invoke(module: object & Registered, args: unknown[]): unknown {
   if (typeof forward !== "function") {
     throw new NotImplementedError(`Module [${module.constructor.name}] is missing the required "forward" function`);
   }
-  if (depth === 0) announce(() => ({ kind: "forward", module }));
+  const done = calls.depth === 0 ? announce(() => ({ kind: "forward", module, args })) : null;
   const { hooks } = module[registry];
-  const before = depth;
-  depth++;
+  const before = calls.depth;
+  calls.depth++;
+  let output: unknown;
   try {
-    return hooks.any ? withHooks(module, hooks, forward, args) : Reflect.apply(forward, module, args);
+    output = hooks.any ? withHooks(module, hooks, forward, args) : Reflect.apply(forward, module, args);
   } finally {
-    depth = before;
+    calls.depth = before;
   }
+  done?.(output);
+  return output;
 }
 
 type Forward = (...args: never[]) => unknown;

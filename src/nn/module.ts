@@ -260,6 +260,7 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
   train(mode = true): this {
     if (typeof mode !== "boolean") throw new TypeError("training mode is expected to be boolean");
     this.training = mode;
+    announce(() => ({ kind: "mode", module: this, training: mode }));
     for (const child of this.children()) child.train(mode);
     return this;
   }

@@ -1,10 +1,12 @@
 /** `nn.Parameter` and `nn.Buffer`: tensors that a module registers when they are its fields. */
 import { check } from "../core/errors.ts";
+import { announce } from "../core/observe.ts";
 import { getDefaultDtype } from "../core/scalar.ts";
 import { keep } from "../core/scope.ts";
 import { isTensor, Tensor, TensorImpl, versionCell } from "../core/tensor.ts";
 import { printing } from "../ops/members.ts";
 import { emptyTensor } from "../ops/operands.ts";
+import { calls } from "./depth.ts";
 
 const parameterBrand: unique symbol = Symbol.for("cresset.Parameter") as never;
 const bufferBrand: unique symbol = Symbol.for("cresset.Buffer") as never;
@@ -39,6 +41,7 @@ export class Parameter extends Tensor {
       () => "Only Tensors of floating point and complex dtype can require gradients",
     );
     if (wanted) this.requiresGrad = true;
+    if (calls.depth > 0) announce(() => ({ kind: "create", what: "parameter", name: null }));
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -66,6 +69,7 @@ export class Buffer extends Tensor {
     keep(this);
     const value = typeof persistent === "object" ? (persistent.persistent ?? true) : persistent;
     Object.defineProperty(this, "persistent", { value });
+    if (calls.depth > 0) announce(() => ({ kind: "create", what: "buffer", name: null }));
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

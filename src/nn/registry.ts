@@ -5,6 +5,7 @@ import { announce } from "../core/observe.ts";
 import { keep } from "../core/scope.ts";
 import { isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
 import { Hooks } from "./hooks.ts";
+import { calls } from "./depth.ts";
 import type { AnyModule } from "./module.ts";
 import { isBuffer, isParameter, type Parameter } from "./parameter.ts";
 
@@ -87,7 +88,7 @@ export function nameOf(value: unknown): string {
 export function assign(module: Registered, name: string, given: unknown): void {
   const value = given ?? null;
   const table = module[registry];
-  const before = table.parameters.get(name) ?? null;
+  const before = table.parameters.get(name) ?? table.modules.get(name) ?? null;
   if (isParameter(value)) {
     if (!table.parameters.has(name)) table.drop(name);
     table.parameters.set(name, value);
@@ -108,7 +109,7 @@ export function assign(module: Registered, name: string, given: unknown): void {
     table.buffers.set(name, value);
   }
   if (before !== null && before !== value) {
-    announce(() => ({ kind: "replace", module, name, before, after: isParameter(value) ? value : null }));
+    announce(() => ({ kind: "replace", module, name, before, after: isParameter(value) || isModule(value) ? value : null }));
   }
 }
 
@@ -185,6 +186,7 @@ export function registerBuffer(
   }
   addBuffer(table, name, tensor, persistent);
   expose(module, name);
+  if (calls.depth > 0 && tensor !== null) announce(() => ({ kind: "create", what: "buffer", name }));
 }
 
 /** PyTorch's `add_module`. */

@@ -123,14 +123,15 @@ export function load(module: AnyModule, source: unknown, strict: boolean, assign
       const head = `Error(s) in loading state_dict for ${module.constructor.name}:`;
       throw new RuntimeError([head, ...errors].join("\n\t"));
     }
+    const done = announce(() => ({ kind: "load", module, source: source as object, assign: assigning }));
     noGrad(() => {
       for (const write of writes) write();
     });
+    done?.();
     if (!forgiving) for (const run of post) run();
     if (writes.length === 0 && missing.length > 0 && unexpected.length > 0) {
       warn("load-nothing", "loadStateDict: no key matched, so nothing was loaded");
     }
-    announce(() => ({ kind: "load", module, source: source as object, assign: assigning }));
     return keys;
   } finally {
     writes = outer;

@@ -4,7 +4,7 @@ import { FormulaNode, recording } from "../autograd/node.ts";
 import { type Device, usableDevice } from "../core/device.ts";
 import { type DType, type DTypeName, dtypes } from "../core/dtype.ts";
 import { check, RuntimeError } from "../core/errors.ts";
-import { broadcastShapes, equalShapes, Layout, list } from "../core/layout.ts";
+import { Layout } from "../core/layout.ts";
 import { parseAny, signature } from "../core/params.ts";
 import type { Scalar } from "../core/scalar.ts";
 import { bump, isTensor, type Tensor, wrap } from "../core/tensor.ts";
@@ -195,12 +195,6 @@ export function copy_(self: Tensor, ...args: unknown[]): Tensor {
   if (!isTensor(src)) return fill_(self, src);
   const recorded = recording([self, src]);
   checkInplace(self, recorded);
-  const shape = broadcastShapes(self.impl.layout.shape, src.impl.layout.shape);
-  check(
-    equalShapes(shape, self.impl.layout.shape),
-    () => `output with shape ${list(self.impl.layout.shape)} doesn't match the broadcast shape ${list(shape)}`,
-  );
-  checkWritable(self, [src]);
   const dtype = src.dtype;
   const node = recorded
     ? new FormulaNode("CopyBackwards", [self, src], [], ([g], _, needs) => [
@@ -208,6 +202,7 @@ export function copy_(self: Tensor, ...args: unknown[]): Tensor {
         needs[1] ? g!.to(dtype) : null,
       ])
     : null;
+  checkWritable(self, [src]);
   if (self.device.type !== "meta" && src.device.type === "meta") {
     throw new RuntimeError("Cannot copy out of meta tensor; no data!");
   }

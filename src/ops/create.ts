@@ -614,6 +614,7 @@ export const frombuffer: FromBuffer = fn<FromBuffer>(
       ValueError,
     );
     const storage = Storage.over(cpu, memory, start, count * size);
+    announce(() => ({ kind: "share", storage }));
     return finish(wrap(storage, Layout.contiguous([count]), dtype), v);
   },
 );
@@ -630,6 +631,7 @@ function fromTyped(array: ArrayBufferView, op: string): Tensor {
   const dtype = typedDType(array, op);
   const length = array.byteLength / dtype.itemsize;
   const storage = Storage.over(cpu, array.buffer, array.byteOffset, array.byteLength);
+  announce(() => ({ kind: "share", storage }));
   return wrap(storage, Layout.contiguous([length]), dtype);
 }
 

@@ -9,7 +9,7 @@ import { custom, fn } from "./define.ts";
 import { elementsOf, fill } from "./elements.ts";
 import { nonzeroColumns } from "./indexing.ts";
 import { stack } from "./join.ts";
-import { emptyTensor } from "./operands.ts";
+import { emptyTensor, isMeta } from "./operands.ts";
 
 /** Whether two tensors have the same size and the same elements; NaN equals nothing. */
 export const equal: Op<[other: Tensor], "other", unknown, boolean> = custom(
@@ -79,12 +79,14 @@ export const isin: IsIn = fn<IsIn>(
     }
     const dtype = resultType([elements, test]);
     check(dtype !== bool, () => "Unsupported input type encountered for isin(): Bool");
+    const shape = isTensor(elements) ? elements.shape : [];
+    if (isMeta(like)) return emptyTensor(shape, bool, like.device);
     const tensor = (x: Operand): Tensor => (isTensor(x) ? x.detach() : like.newFull([], x, { dtype })).to(dtype);
     const among = new Set<number | bigint>(elementsOf("isin", tensor(test)));
     among.delete(Number.NaN);
     const invert = v.invert as boolean;
     const flags = Array.from(elementsOf("isin", tensor(elements)), (x) => Number(among.has(x) !== invert));
-    return fill(emptyTensor(isTensor(elements) ? elements.shape : [], bool), flags);
+    return fill(emptyTensor(shape, bool), flags);
   },
 );
 

@@ -57,11 +57,21 @@ export const mm: Op<[mat2: Tensor], "mat2"> = custom({ name: "mm", params: "mat2
   const other = v.mat2 as Tensor;
   checkMm(self, other);
   const out = multiply(self, other);
+  const [flipA, flipB] = [isFlipped(self), isFlipped(other)];
   return differentiable("MmBackward0", out, [self, other], savedForProduct(self, other), ([g], [a, b], needs) => [
-    needs[0] ? g!.mm(b!.t()) : null,
-    needs[1] ? a!.t().mm(g!) : null,
+    needs[0] ? productAs(flipA, g!, b!.t()) : null,
+    needs[1] ? productAs(flipB, a!.t(), g!) : null,
   ]);
 });
+
+/** Whether a matrix lies column by column, as a transposed one does. */
+function isFlipped(t: Tensor): boolean {
+  const { shape, strides, contiguous } = t.impl.layout;
+  return !contiguous && strides[0] === 1 && strides[1] === shape[0];
+}
+
+/** `a @ b`, laid out column by column where `flipped`: so that a gradient lies as its tensor does, as PyTorch's. */
+const productAs = (flipped: boolean, a: Tensor, b: Tensor): Tensor => (flipped ? b.t().mm(a.t()).t() : a.mm(b));
 
 /** Each operand is kept only where the other's gradient is wanted. */
 function savedForProduct(a: Tensor, b: Tensor): [Tensor | null, Tensor | null] {
@@ -234,10 +244,11 @@ export const addmm: Op<[mat1: Tensor, mat2: Tensor], "mat1 mat2", Scaled> = cust
     );
     const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
     const out = multiplyInto(seed(self, [rows(a), columns(b)], beta), a, b, alpha, beta);
+    const [flipA, flipB] = [isFlipped(a), isFlipped(b)];
     return differentiable("AddmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
-      needs[1] ? times(g!.mm(y!.t()), alpha) : null,
-      needs[2] ? times(x!.t().mm(g!), alpha) : null,
+      needs[1] ? times(productAs(flipA, g!, y!.t()), alpha) : null,
+      needs[2] ? times(productAs(flipB, x!.t(), g!), alpha) : null,
     ]);
   },
 );

@@ -214,7 +214,10 @@ function asNumpy(self: Tensor): NumpyArray {
   );
   const { storage, layout, dtype } = self.impl;
   if (dtype.name === "bfloat16") throw new TypeError("Got unsupported ScalarType BFloat16");
-  storage.moveToHost();
+  if (storage.host === null) {
+    storage.moveToHost();
+    announce(() => ({ kind: "share", storage }));
+  }
   return { data: storage.window(dtype), shape: [...layout.shape], stride: [...layout.strides], offset: layout.offset };
 }
 

@@ -5,7 +5,7 @@ import { mode } from "../autograd/mode.ts";
 import { attach, type Formula, FormulaNode, recording, requiresGrad, SavedTensor } from "../autograd/node.ts";
 import { bool, canCast, type DType, type DTypeName } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
-import { broadcastShapes, equalShapes, Layout, list } from "../core/layout.ts";
+import { broadcastShapes, equalShapes, Layout, list, outputOrder } from "../core/layout.ts";
 import { heap } from "../core/memory.ts";
 import { type Operand, resultType, type Scalar, scalarBigInt, toFloat } from "../core/scalar.ts";
 import { bump, isTensor, type Tensor } from "../core/tensor.ts";
@@ -118,9 +118,9 @@ export class Pointwise {
       canCast(result, self.impl.dtype),
       () => `result type ${result.scalarName} can't be cast to the desired output type ${self.impl.dtype.scalarName}`,
     );
+    const history = recorded ? this.#prepare(inputs, self) : null;
     commonDevice(tensors);
     checkWritable(self, tensors);
-    const history = recorded ? this.#prepare(inputs, self) : null;
     this.#run(inputs, self, compute);
     bump(self);
     if (history !== null) {
@@ -336,37 +336,18 @@ export function resultLayout(tensors: readonly Tensor[]): Layout {
   }
   if (contiguous) {
     for (const t of tensors) {
-      if (t.impl.layout.offset === 0 && equalShapes(t.impl.layout.shape, shape)) return t.impl.layout;
+      const { layout } = t.impl;
+      if (layout.offset === 0 && layout.canonical && equalShapes(layout.shape, shape)) return layout;
     }
     return Layout.contiguous(shape);
   }
   return orderedLayout(shape, tensors);
 }
 
-/** PyTorch's TensorIterator: dims sorted by the first operand's strides that tell them apart. */
+/** The layout of a result whose operands do not all lie in row-major order. */
 function orderedLayout(shape: readonly number[], tensors: readonly Tensor[]): Layout {
   const strides = tensors.map((t) => t.impl.layout.expand(shape).strides);
-  const order = shape.map((_, i) => shape.length - 1 - i);
-  const before = (a: number, b: number): number => {
-    for (const s of strides) {
-      if (s[a] === 0 || s[b] === 0) continue;
-      if (s[a]! < s[b]!) return -1;
-      if (s[a]! > s[b]!) return 1;
-      if (shape[a]! > shape[b]!) return 1;
-    }
-    return 0;
-  };
-  for (let i = 1; i < order.length; i++) {
-    let at = i;
-    for (let j = i - 1; j >= 0; j--) {
-      const c = before(order[j]!, order[at]!);
-      if (c > 0) {
-        [order[j], order[at]] = [order[at]!, order[j]!];
-        at = j;
-      } else if (c < 0) break;
-    }
-  }
-  return Layout.contiguous(shape).freshBy(order);
+  return Layout.contiguous(shape).freshBy(outputOrder(shape, strides));
 }
 
 /**
@@ -433,14 +414,14 @@ const partialOverlap =
 /** Throws PyTorch's errors where writing `self` elementwise from `inputs` is not defined. */
 export function checkWritable(self: Tensor, inputs: readonly Tensor[]): void {
   const target = self.impl.layout;
+  check(!target.selfOverlapping, () => internalOverlap);
+  for (const t of inputs) check(!partlyOverlaps(self, t), () => partialOverlap);
   let shape = target.shape;
   for (const t of inputs) shape = broadcastShapes(shape, t.impl.layout.shape);
   check(
     equalShapes(shape, target.shape),
     () => `output with shape ${list(target.shape)} doesn't match the broadcast shape ${list(shape)}`,
   );
-  check(!target.selfOverlapping, () => internalOverlap);
-  for (const t of inputs) check(!partlyOverlaps(self, t), () => partialOverlap);
 }
 
 /** Whether a read tensor covers some bytes of the written one, and is not exactly it. */

@@ -105,6 +105,7 @@ export const movedim: Op<[source: Dims, destination: Dims], "source destination"
     const to = wrapDims(destination, rank);
     check(new Set(from).size === from.length, () => `movedim: repeated dim in \`source\` (${list(source)})`);
     check(new Set(to).size === to.length, () => `movedim: repeated dim in \`destination\` (${list(destination)})`);
+    if (rank === 0) return self.permute([]);
     const order = new Array<number>(rank).fill(-1);
     to.forEach((d, i) => {
       order[d] = from[i]!;

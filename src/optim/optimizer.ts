@@ -114,10 +114,11 @@ export abstract class Optimizer {
   step<R>(closure: () => R): R;
   step<R>(closure?: (() => R) | null): R | null {
     this.stepPreHooks.run(() => [this, [closure]]);
+    const done = announce(() => ({ kind: "step", optimizer: this }));
     const loss = this.run(closure ?? null);
     this._stepCount++;
     this.stepPostHooks.run(() => [this, [closure]]);
-    announce(() => ({ kind: "step", optimizer: this }));
+    done?.();
     return loss;
   }
 
@@ -170,7 +171,9 @@ export abstract class Optimizer {
       packed.params = params.map((param) => numbers.get(param));
       return packed;
     });
-    return { state, param_groups: groups };
+    const taken = { state, param_groups: groups };
+    announce(() => ({ kind: "optimizerState", optimizer: this, state: taken }));
+    return taken;
   }
 
   /** Takes over a copy of state and options; parameters are matched by their order. */

@@ -18,6 +18,29 @@ export interface Description {
 /** Where a tensor to be made lies in its storage. */
 export type Placement = Pick<Description, "dtype" | "shape" | "strides" | "offset" | "requiresGrad">;
 
+/** A whole module as a pickle has it. */
+export interface ModuleParts {
+  /** `torch.nn.modules.linear` */
+  readonly module: string;
+  /** `Linear` */
+  readonly name: string;
+  readonly state: readonly (readonly [name: string, value: unknown])[];
+}
+
+/** The modules of a library. */
+export interface ModuleAdapter {
+  /** The parts of a module; null for any other value. Throws for modules that no file can hold. */
+  describe(value: unknown): ModuleParts | null;
+  /** Whether there is a class that files call by this name. */
+  knows(module: string, name: string): boolean;
+  /** Whether the user has said that files may name this class. */
+  isSafe(module: string, name: string): boolean;
+  /** An empty instance of a known class. */
+  make(module: string, name: string): object;
+  /** Gives an instance its state. */
+  fill(target: object, module: string, name: string, state: ReadonlyMap<string, unknown>): void;
+}
+
 /** The tensors of a library. Storages and tensors are opaque here. */
 export interface TensorAdapter {
   /** The parts of a tensor; null for any other value. Throws for tensors that have no bytes. */
@@ -34,4 +57,6 @@ export interface TensorAdapter {
   /** A tensor over the storage, in whose bounds the layout lies. */
   makeTensor(storage: object, placement: Placement): object;
   makeParameter(tensor: object, requiresGrad: boolean): object;
+  /** How whole modules are saved and made; without it files with modules give plain trees. */
+  readonly modules?: ModuleAdapter;
 }

@@ -2,8 +2,9 @@
 import { device } from "../core/device.ts";
 import { dtypes } from "../core/dtype.ts";
 import { sizeOf } from "../core/layout.ts";
+import type { ModuleAdapter } from "./adapter.ts";
 import { UnpicklingError } from "./errors.ts";
-import { Part, PyCallable, PyDict } from "./python.ts";
+import { Part, PyCallable, PyDict, PyName, PyObject } from "./python.ts";
 import { type StorageType, storageTypes, untyped } from "./storage-types.ts";
 
 /** A storage class, as a persistent id has it. */
@@ -92,8 +93,29 @@ function constant(module: string, name: string): unknown {
   return dtype;
 }
 
-/** The allow-list of one load. */
-export function allowedGlobals(build: TensorBuilder): (module: string, name: string) => unknown {
+/** Modules whose functions a file calls in order to run something: never read, not even as names. */
+const hostile =
+  /^(os|posix|nt|subprocess|commands|popen2|pty|shutil|socket|sys|importlib|imp|runpy|code|ctypes|webbrowser|pickle|_pickle|marshal|types|builtins|__builtin__)$/;
+/** Built-in classes that only are named, as the base of an object or as a type. */
+const harmless = /^(object|int|float|bool|str|bytes|list|dict|tuple|slice|range)$/;
+
+const isHostile = (module: string, name: string): boolean =>
+  hostile.test(module.split(".")[0]!) &&
+  !((module === "builtins" || module === "__builtin__") && harmless.test(name));
+
+/** `copyreg._reconstructor(cls, base, state)`, by which protocol 0 and 1 make objects. */
+function reconstruct(args: readonly unknown[]): PyObject {
+  const [type, base] = args;
+  if (!(type instanceof PyName) || !(base instanceof PyName)) throw bad("copyreg._reconstructor");
+  return new PyObject(type, []);
+}
+
+/** The allow-list of one load; with `anyClass`, other classes are read as names. */
+export function allowedGlobals(
+  build: TensorBuilder,
+  anyClass: boolean,
+  modules: ModuleAdapter | undefined,
+): (module: string, name: string) => unknown {
   const table = new Map<string, unknown>();
   const allow = (name: string, call: (args: readonly unknown[]) => unknown): void => {
     table.set(name, new PyCallable(name, call));
@@ -119,7 +141,15 @@ export function allowedGlobals(build: TensorBuilder): (module: string, name: str
     for (const module of ["torch", "torch.cuda"]) table.set(`${module}.${type.name}`, new StorageClass(type));
   }
   for (const module of ["torch", "torch.storage"]) table.set(`${module}.UntypedStorage`, new StorageClass(untyped));
-  return (module, name) => table.get(`${module}.${name}`) ?? constant(module, name) ?? refuse(module, name);
+  if (anyClass) {
+    for (const module of ["copyreg", "copy_reg"]) allow(`${module}._reconstructor`, reconstruct);
+  }
+  const named = (module: string, name: string): PyName => {
+    const safe = modules?.isSafe(module, name) === true;
+    if (!safe && (!anyClass || isHostile(module, name))) refuse(module, name, modules?.knows(module, name) === true);
+    return new PyName(module, name);
+  };
+  return (module, name) => table.get(`${module}.${name}`) ?? constant(module, name) ?? named(module, name);
 }
 
 /** `_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata)` */
@@ -138,10 +168,15 @@ function parameterWithState(build: TensorBuilder): (args: readonly unknown[]) =>
   };
 }
 
-function refuse(module: string, name: string): never {
+function refuse(module: string, name: string, known: boolean): never {
+  const isModule = known || module.startsWith("torch.nn.");
+  const cure = isHostile(module, name)
+    ? "Files that name it want to run commands."
+    : `${isModule ? "The file holds a whole module. " : ""}In PyTorch 2.6 the default of weights_only changed from ` +
+      "False to True; { weightsOnly: false } reads such objects, too, as modules where the class is known, else as " +
+      `plain data${known ? `, and torch.serialization.addSafeGlobals([torch.nn.${name}]) allows this class` : ""}.`;
   throw new UnpicklingError(
     `Weights only load failed. Unsupported global: GLOBAL ${module}.${name} was not an allowed global by default. ` +
-      "Cresset never runs code from a file: it reads tensors, numbers, strings and containers of them. If you trust " +
-      "the file, open it in Python and save what you need, for a model torch.save(model.state_dict(), path).",
+      `Cresset never runs code from a file. ${cure}`,
   );
 }

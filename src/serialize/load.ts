@@ -5,14 +5,17 @@ import { UnpicklingError } from "./errors.ts";
 import { allowedGlobals, count, StorageClass, type TensorBuilder } from "./globals.ts";
 import { type MapLocation, targetDevice } from "./location.ts";
 import { type PickleHost, Unpickler } from "./pickle.ts";
-import { Part, PyDict, settle } from "./python.ts";
+import { Part, PyDict, PyName, settle } from "./python.ts";
 import { type StorageType, storageTypeOf, untyped } from "./storage-types.ts";
 
 /** How a file is read. */
 export interface LoadOptions {
   /** The device for stored tensors: one for all, a table from tags, or a function. */
   readonly mapLocation?: MapLocation | null;
-  /** Accepted as PyTorch has it; either way nothing in the file is executed. */
+  /**
+   * False reads whole modules, too: as modules where their classes are known, else as PickledObjects. Nothing in the
+   * file is executed either way.
+   */
   readonly weightsOnly?: boolean | null;
 }
 
@@ -49,27 +52,35 @@ export class Loader implements PickleHost, TensorBuilder {
   readonly #bytes: StorageBytes;
   readonly #mapLocation: MapLocation | null | undefined;
   readonly #loaded: Map<string, LoadedStorage> = new Map();
+  readonly #anyClass: boolean;
 
   constructor(adapter: TensorAdapter, label: string, bytes: StorageBytes, options: LoadOptions) {
     this.#adapter = adapter;
     this.#label = label;
     this.#bytes = bytes;
     this.#mapLocation = options.mapLocation;
-    this.global = allowedGlobals(this);
+    this.#anyClass = options.weightsOnly === false;
+    this.global = allowedGlobals(this, options.weightsOnly === false, adapter.modules);
   }
 
   /** The value that a pickle holds, and where the pickle ends. */
   load(pickle: Uint8Array, position = 0): { value: unknown; position: number } {
     const machine = new Unpickler(pickle, this, this.#label, position);
     const value = machine.load();
-    return { value: settle(value, this.#label), position: machine.position };
+    return { value: settle(value, this.#label, this.#adapter.modules), position: machine.position };
   }
 
   #check(condition: boolean, message: () => string): asserts condition {
     check(condition, () => `${this.#label}: ${message()}`, UnpicklingError);
   }
 
-  persistent(id: unknown): LoadedStorage {
+  persistent(id: unknown): LoadedStorage | PyName {
+    // Legacy files have the source text of a module's class beside its name.
+    if (this.#anyClass && Array.isArray(id) && id[0] === "module" && id[1] instanceof PyName) return id[1];
+    return this.#storage(id);
+  }
+
+  #storage(id: unknown): LoadedStorage {
     this.#check(Array.isArray(id) && id.length >= 5, () => "a persistent id that is no storage");
     const [kind, storageClass, key, location, numel, view] = id as unknown[];
     this.#check(

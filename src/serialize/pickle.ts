@@ -1,7 +1,7 @@
 /** The pickle machine: it builds plain data and calls only what its host's allow-list offers. Nothing is executed. */
 import { op } from "./opcodes.ts";
 import { PickleBytes } from "./pickle-bytes.ts";
-import { Part, PyCallable, PyDict } from "./python.ts";
+import { Part, PyCallable, PyDict, PyName, PyObject } from "./python.ts";
 
 /** What a pickle may name. */
 export interface PickleHost {
@@ -233,7 +233,8 @@ export class Unpickler {
   }
 
   #append(values: readonly unknown[]): true {
-    const list = this.#top();
+    const top = this.#top();
+    const list = top instanceof PyObject ? top.items : top;
     if (!Array.isArray(list) || Object.isFrozen(list)) throw this.#in.error("items for something that is no list");
     for (const value of values) list.push(value);
     return true;
@@ -241,13 +242,15 @@ export class Unpickler {
 
   #add(values: readonly unknown[]): true {
     const set = this.#top();
+    if (set instanceof PyObject) return this.#append(values);
     if (!(set instanceof Set)) throw this.#in.error("members for something that is no set");
     for (const value of values) set.add(value);
     return true;
   }
 
   #assign(items: readonly unknown[]): true {
-    const dict = this.#top();
+    const top = this.#top();
+    const dict = top instanceof PyObject ? top.entries : top;
     if (!(dict instanceof PyDict)) throw this.#in.error("items for something that is no dict");
     this.#setItems(dict, items);
     return true;
@@ -257,7 +260,7 @@ export class Unpickler {
     if (items.length % 2 !== 0) throw this.#in.error("a dict key without its value");
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
-      if (key instanceof PyDict || key instanceof PyCallable || key instanceof Part) {
+      if (key instanceof PyDict || key instanceof PyCallable || key instanceof Part || key instanceof PyObject) {
         throw this.#in.error("a dict key that is not hashable");
       }
       if (dict.items.size >= most) throw this.#in.error(`a dict of more than ${most} entries`);
@@ -313,14 +316,19 @@ export class Unpickler {
   }
 
   #call(callable: unknown, args: unknown): true {
+    if (callable instanceof PyName && Array.isArray(args)) return this.#push(new PyObject(callable, args));
     if (!(callable instanceof PyCallable) || !Array.isArray(args)) {
       throw this.#in.error("a call of something that cannot be called");
     }
     return this.#push(callable.call(args));
   }
 
-  /** Sets an object's attributes; only an OrderedDict's `_metadata` means something here. */
+  /** Sets an object's attributes; of containers only an OrderedDict's `_metadata` means something here. */
   #build(target: unknown, state: unknown): void {
+    if (target instanceof PyObject) {
+      target.state = state;
+      return;
+    }
     const known = target instanceof PyDict && target.ordered && state instanceof PyDict;
     if (!known) throw this.#in.error("attributes for an object that has none here");
     for (const [name, value] of state.items) {

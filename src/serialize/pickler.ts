@@ -4,11 +4,11 @@ import { DType } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { Size } from "../core/layout.ts";
 import { StateDict } from "../core/statedict.ts";
-import type { Description, TensorAdapter } from "./adapter.ts";
+import type { Description, ModuleParts, TensorAdapter } from "./adapter.ts";
 import { PicklingError } from "./errors.ts";
 import { op } from "./opcodes.ts";
 import { PickleOutput } from "./pickle-output.ts";
-import { deepest } from "./python.ts";
+import { deepest, PyFloat, PyName, PyTuple } from "./python.ts";
 import { storageTypeOf } from "./storage-types.ts";
 
 /** A storage that the archive must hold under its key. */
@@ -78,10 +78,41 @@ export class Pickler {
         else this.#saveObject(value);
         break;
       case "function":
-        throw this.#error(unpicklable(value) ?? `the function ${value.name || "without a name"}`);
+        this.#saveFunction(value);
+        break;
       default:
         throw this.#error(value === undefined ? "undefined (null is Python's None)" : `a ${typeof value}`);
     }
+  }
+
+  /** Modules are functions here; others have no place in a file. */
+  #saveFunction(value: object): void {
+    const parts = this.#describeModule(value);
+    const known = this.#out.memo.get(value);
+    if (known !== undefined) this.#out.get(known);
+    else if (parts !== null) this.#saveModule(value, parts);
+    else throw this.#error(unpicklable(value) ?? `the function ${(value as { name?: string }).name || "without a name"}`);
+  }
+
+  #describeModule(value: object): ModuleParts | null {
+    try {
+      return this.#adapter.modules?.describe(value) ?? null;
+    } catch (error) {
+      if (!(error instanceof PicklingError)) throw error;
+      throw new PicklingError(`${error.message} (at obj${this.#path.join("")})`);
+    }
+  }
+
+  /** `copyreg.__newobj__` and the state, as Python writes every object. */
+  #saveModule(module: object, parts: ModuleParts): void {
+    const out = this.#out;
+    out.global(parts.module, parts.name);
+    out.bytes(op.EMPTY_TUPLE, op.NEWOBJ);
+    out.memoize(module);
+    out.bytes(op.EMPTY_DICT);
+    out.memoize(null);
+    this.#saveItems(parts.state);
+    out.bytes(op.BUILD);
   }
 
   #saveObject(value: object): void {
@@ -89,6 +120,9 @@ export class Pickler {
     const parts = this.#adapter.describe(value);
     if (known !== undefined) this.#out.get(known);
     else if (parts !== null) this.#saveTensor(value, parts);
+    else if (value instanceof PyTuple) this.#saveTuple(value.items);
+    else if (value instanceof PyFloat) this.#out.float(value.value);
+    else if (value instanceof PyName) this.#out.global(value.module, value.name);
     else if (value instanceof Size) this.#saveSize(value);
     else if (Array.isArray(value)) this.#saveList(value);
     else if (value instanceof StateDict) this.#saveStateDict(value);
@@ -186,9 +220,10 @@ export class Pickler {
     this.#out.global("__builtin__", "set");
     this.#out.bytes(op.EMPTY_LIST);
     this.#out.memoize(null);
-    this.#out.bytes(op.MARK);
+    if (set.size > 1) this.#out.bytes(op.MARK);
     for (const member of set) this.#saveKey(member);
-    this.#out.bytes(op.APPENDS, op.TUPLE1);
+    if (set.size > 0) this.#out.bytes(set.size > 1 ? op.APPENDS : op.APPEND);
+    this.#out.bytes(op.TUPLE1);
     this.#out.memoize(null);
     this.#reduce(set);
   }

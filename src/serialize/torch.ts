@@ -1,15 +1,20 @@
 /** `torch.save`, `torch.load` and their synchronous pair. */
+import { announce } from "../core/observe.ts";
 import { type Files, filesOf } from "./files.ts";
+import { modules } from "./modules.ts";
 import { tensors } from "./tensors.ts";
 
-const files: Files = filesOf(tensors);
+const files: Files = filesOf({ ...tensors, modules });
 
 /**
  * Writes a value, which may hold tensors, as PyTorch's zip file. A file changes whole or not at all. A value that sits
  * in a stream's buffer must not be written to before the promise settles: that is an error.
  * @example await torch.save(model.stateDict(), "model.pt")
  */
-export const save: Files["save"] = files.save;
+export const save: Files["save"] = async (obj, dest, options) => {
+  announce(() => ({ kind: "save", value: obj }));
+  return files.save(obj, dest, options);
+};
 
 /**
  * Reads a checkpoint that `save` or PyTorch wrote. Nothing in the file is executed.
@@ -18,7 +23,10 @@ export const save: Files["save"] = files.save;
 export const load: Files["load"] = files.load;
 
 /** The bytes that `save` would write. */
-export const serialize: Files["serialize"] = files.serialize;
+export const serialize: Files["serialize"] = (obj) => {
+  announce(() => ({ kind: "save", value: obj }));
+  return files.serialize(obj);
+};
 
 /** Reads a checkpoint's bytes. */
 export const deserialize: Files["deserialize"] = files.deserialize;

@@ -13,6 +13,9 @@ export interface Entry {
   readonly name: string;
   readonly call: Callable;
   readonly op: OpInfo;
+  /** Whether tensors have it; those of the other namespaces are functions only. */
+  readonly method: boolean;
+  readonly inplace: boolean;
 }
 
 const namespaces: Readonly<Record<string, object>> = { "": ops, "nn.": functional, "special.": special, "linalg.": linalg };
@@ -29,7 +32,9 @@ export const catalogue: readonly Entry[] = (() => {
     for (const [name, call] of Object.entries(namespace)) {
       if (!isOperator(call) || seen.has(call)) continue;
       seen.add(call);
-      entries.push({ label: prefix + name, name, call, op: call.op });
+      const { op } = call;
+      const method = prefix === "" && op.receiver !== null;
+      entries.push({ label: prefix + name, name, call, op, method, inplace: method && op.inplace });
     }
   }
   return entries;

@@ -9,27 +9,110 @@ function reasons(groups: Readonly<Record<string, readonly string[]>>): ReadonlyM
 
 /** Float results that depend on no operand differentiably. */
 export const constant: ReadonlyMap<string, string> = reasons({
-  "PyTorch has no derivative": [
+  "PyTorch has no derivative of these functions": [
+    "special.airyAi",
+    "special.besselJ0",
+    "special.besselJ1",
+    "special.besselY0",
+    "special.besselY1",
+    "special.chebyshevPolynomialT",
+    "special.chebyshevPolynomialU",
+    "special.chebyshevPolynomialV",
+    "special.chebyshevPolynomialW",
+    "special.hermitePolynomialH",
+    "special.hermitePolynomialHe",
+    "special.laguerrePolynomialL",
+    "special.legendrePolynomialP",
+    "special.modifiedBesselI0",
+    "special.modifiedBesselI1",
+    "special.modifiedBesselK0",
+    "special.modifiedBesselK1",
+    "special.scaledModifiedBesselK0",
+    "special.scaledModifiedBesselK1",
+    "special.shiftedChebyshevPolynomialT",
+    "special.shiftedChebyshevPolynomialU",
+    "special.shiftedChebyshevPolynomialV",
+    "special.shiftedChebyshevPolynomialW",
+    "special.sphericalBesselJ0",
   ],
+  "PyTorch computes it outside of autograd": ["histc"],
+});
+
+/** Operators whose node throws in the backward pass, as PyTorch's. */
+export const throwingNode: ReadonlyMap<string, string> = reasons({
+  "PyTorch has not written the derivative": ["floorDivide", "heaviside", "nextafter"],
+});
+
+/** Operators that no real dtype has. */
+export const alwaysRefuses: ReadonlyMap<string, string> = reasons({
+  "of complex tensors only": ["imag"],
 });
 
 /** Operators whose derivative PyTorch cannot differentiate. */
-export const onceOnly: ReadonlyMap<string, string> = reasons({
+export const onceOnly: ReadonlyMap<string, string> = reasons({});
+
+/** Operators that look at values to find the shape. */
+export const withoutMeta: ReadonlyMap<string, string> = reasons({
+  "PyTorch has no meta kernel": ["combinations", "histc", "histogram", "histogramdd", "repeatInterleave"],
+  "moves data": ["cpu"],
 });
 
-/** Operators whose result's shape depends on values. */
-export const withoutMeta: ReadonlyMap<string, string> = reasons({
+/** Operators that read the storage itself, and so mean something else in another layout. */
+export const readsStorage: ReadonlyMap<string, string> = reasons({
+  "its strides count the storage's elements": ["asStrided", "asStridedScatter"],
+});
+
+/** Operators that refuse some layouts. */
+export const needsStrides: ReadonlyMap<string, string> = reasons({
+  "a view cannot span dims that do not follow each other": ["view", "viewAs"],
 });
 
 /** Operators that write to an operand by definition. */
-export const writesOperands: ReadonlyMap<string, string> = reasons({
+export const writesOperands: ReadonlyMap<string, string> = reasons({});
+
+/** In-place forms that take a receiver whose elements share memory. */
+export const writesExpanded: ReadonlyMap<string, string> = reasons({
+  "leaves integers alone, and so never looks where they lie": ["nanToNum"],
+});
+
+/** In-place forms that refuse dtypes which could hold the result. */
+export const needsDouble: ReadonlyMap<string, string> = reasons({
+  "the receiver must have the result's dtype": ["floatPower"],
 });
 
 /** Composites that are views of their operand by definition. */
-const views: ReadonlySet<string> = new Set([]);
+const views: ReadonlySet<string> = new Set([
+  "broadcastTensors",
+  "broadcastTo",
+  "chunk",
+  "dsplit",
+  "expandAs",
+  "hsplit",
+  "movedim",
+  "moveaxis",
+  "narrow",
+  "tensorSplit",
+  "unflatten",
+  "unsafeChunk",
+  "unsafeSplit",
+  "unsafeSplitWithSizes",
+  "viewAs",
+  "vsplit",
+]);
 
 /** Operators that give a view where they can, and a copy else. */
-const maybeViews: ReadonlySet<string> = new Set([]);
+const maybeViews: ReadonlySet<string> = new Set([
+  "atleast1d",
+  "atleast2d",
+  "atleast3d",
+  "einsum",
+  "flatten",
+  "meshgrid",
+  "ravel",
+  "reshape",
+  "reshapeAs",
+  "unflatten",
+]);
 
 /** Whether results share an operand's memory. */
 export function memoryOf({ label, op }: Entry): "view" | "fresh" | "either" {

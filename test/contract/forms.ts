@@ -14,9 +14,9 @@ const exactly = { factor: 0, toLargest: false };
 type Form = (entry: Entry, args: readonly unknown[]) => (() => unknown) | null;
 
 /** As a method of the receiver. */
-export const asMethod: Form = ({ name, op }, args) => {
+export const asMethod: Form = ({ name, op, method: has }, args) => {
   const self = args[op.receiver ?? 0];
-  if (op.receiver === null || !isTensor(self)) return null;
+  if (!has || !isTensor(self)) return null;
   const method = Reflect.get(self, name) as (...rest: unknown[]) => unknown;
   return () =>
     method.call(
@@ -34,6 +34,7 @@ export const byNames: Form = ({ name, op, call }, args) => {
   const given = isPlain(rest.at(-1)) ? rest.slice(0, -1) : rest;
   const named = isPlain(rest.at(-1)) ? (rest.at(-1) as object) : {};
   const skip = op.receiver === null ? first : 0;
+  if (given.length <= skip || sig.params.some((p, i) => p.variadic && i < skip)) return null;
   const options = Object.fromEntries(given.flatMap((value, i) => pair(sig, given, value, i, skip)));
   return () => call(...args.slice(0, first), { ...named, ...options });
 };
@@ -83,9 +84,9 @@ export function metaProblems(entry: Entry, table: Table): string[] {
   return on(shipped, () =>
     (["float32", "int64"] as const).flatMap((dtype) => {
       const maker = new Maker({ dtype, layout: "contiguous", repeat: false });
-      return samplesOf(entry, table, maker).flatMap(({ args }, i) => {
+      return samplesOf(entry, table, maker).flatMap(({ args, needsData }, i) => {
         const want = outcome(() => entry.call(...args));
-        if (want.error !== null) return [];
+        if (want.error !== null || needsData) return [];
         const text = shapeless(want, outcome(() => entry.call(...args.map(toMeta))));
         return text === null ? [] : [`${entry.label} sample ${i}, ${dtype}: ${text}`];
       });

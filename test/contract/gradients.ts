@@ -4,6 +4,7 @@ import type { Tensor } from "../../src/core/tensor.ts";
 import { on, shipped } from "./backends.ts";
 import type { Entry } from "./catalogue.ts";
 import { leaf, tensorsOf } from "./compare.ts";
+import { needsStrides, readsStorage } from "./exceptions.ts";
 import { type LayoutName, write } from "./layouts.ts";
 import { Maker, sequence } from "./maker.ts";
 import { type Sample, samplesOf, type Table } from "./samples.ts";
@@ -89,7 +90,7 @@ export function secondGradientProblems(entry: Entry, table: Table): string[] {
 
 function each(entry: Entry, table: Table, check: (c: Case) => string | null): string[] {
   return on(shipped, () =>
-    layouts.flatMap((layout) =>
+    layoutsFor(entry).flatMap((layout) =>
       cases(entry, table, layout).flatMap((c) => {
         if (!c.sample.gradient || c.leaves.length === 0) return [];
         const text = attempt(() => check(c));
@@ -97,6 +98,10 @@ function each(entry: Entry, table: Table, check: (c: Case) => string | null): st
       }),
     ),
   );
+}
+
+function layoutsFor({ label }: Entry): readonly LayoutName[] {
+  return readsStorage.has(label) || needsStrides.has(label) ? ["contiguous"] : layouts;
 }
 
 function attempt(check: () => string | null): string | null {

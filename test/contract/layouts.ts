@@ -83,7 +83,9 @@ export function write(t: Tensor, elements: readonly Element[]): void {
 function stored(dtype: DTypeName, value: Element): Element {
   switch (dtype) {
     case "int64":
-      return BigInt(value);
+      return typeof value === "bigint" ? value : BigInt(Math.trunc(value));
+    case "bool":
+      return value ? 1 : 0;
     case "float16":
       return numberToHalf(Number(value));
     case "bfloat16":

@@ -7,6 +7,8 @@ export interface Sample {
   readonly args: readonly unknown[];
   /** Whether derivatives are checked at it: not where it lies on a kink or has no numbers nearby. */
   readonly gradient: boolean;
+  /** Whether the shape of its result depends on values. */
+  readonly needsData?: boolean;
   /** Whether it follows from the declaration, and so need not fit the operator's dtypes. */
   readonly declared?: boolean;
 }
@@ -28,6 +30,9 @@ export type Table = Readonly<Record<string, Row>>;
 
 /** A sample whose derivative is not checked. */
 export const valueOnly = (...args: unknown[]): Sample => ({ args, gradient: false });
+
+/** A sample whose result's shape depends on values. */
+export const byData = (...args: unknown[]): Sample => ({ args, gradient: false, needsData: true });
 
 const asSample = (s: readonly unknown[] | Sample): Sample => ("args" in s ? s : { args: s, gradient: true });
 

@@ -1,5 +1,6 @@
 /** The four lanes as vectors, and formulas over them: kernels always compute whole vectors, one element included. */
 import type { Lane } from "../../core/dtype.ts";
+import { relaxedSimd } from "./features.ts";
 import type { FuncBuilder, Local } from "./module.ts";
 import type { PlainOp } from "./opcodes.ts";
 
@@ -185,10 +186,17 @@ export class Formula {
     return this.#bits === "i32x4" ? this.op("i32x4.max_s", a, b) : this.select(this.gt(a, b), a, b);
   }
 
+  /** a · b + c, rounded once where the engine can. */
+  multiplyAdd(a: Term, b: Term, c: Term): Term {
+    const shape = this.#shape;
+    const fused = (shape === "f32x4" || shape === "f64x2") && relaxedSimd();
+    return fused ? this.op(`${shape}.relaxed_madd`, a, b, c) : this.add(this.mul(a, b), c);
+  }
+
   /** c0 + x (c1 + x (c2 + …)). */
   poly(x: Local, coefficients: readonly number[]): Term {
     return coefficients.reduceRight<Term | null>(
-      (rest, c) => (rest === null ? c : this.add(this.mul(rest, x), c)),
+      (rest, c) => (rest === null ? c : this.multiplyAdd(rest, x, c)),
       null,
     )!;
   }

@@ -40,10 +40,10 @@ export function gcd(x: number, y: number): number {
   return a;
 }
 
-/** The least common multiple of two integers, never negative; 0 if either is 0. */
+/** The least common multiple of two 32-bit integers, never negative; 0 if either is 0. The product wraps, as C++'s. */
 export function lcm(x: number, y: number): number {
   const divisor = gcd(x, y);
-  return divisor === 0 ? 0 : Math.abs((x / divisor) * y);
+  return divisor === 0 ? 0 : Math.abs(Math.imul(x / divisor, y)) | 0;
 }
 
 /** `gcd` of int64 values. */
@@ -58,7 +58,7 @@ export function gcdInteger(x: bigint, y: bigint): bigint {
 export function lcmInteger(x: bigint, y: bigint): bigint {
   const divisor = gcdInteger(x, y);
   if (divisor === 0n) return 0n;
-  const multiple = (x / divisor) * y;
+  const multiple = BigInt.asIntN(64, (x / divisor) * y);
   return multiple < 0n ? -multiple : multiple;
 }
 

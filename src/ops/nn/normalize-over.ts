@@ -9,6 +9,7 @@ import {
   inputGradient,
   moments,
   normalized,
+  normalizedRows,
   reduceOver,
   rstdOf,
   weightTerm,
@@ -45,10 +46,14 @@ export function normalizeOver(n: Normalization): Tensor {
   const param = (t: Tensor | null): Tensor | null => (t === null ? null : reshaped(dense(t), paramShape));
   const { out, mean, rstd } = unrecorded(() => {
     const source = reshaped(dense(x), shape);
+    const [w, b] = [param(weight), param(bias)];
+    const own = n.given === undefined && n.observe === undefined;
+    const fused = own ? normalizedRows(source, dims, n.eps, w, b) : null;
+    if (fused !== null) return { ...fused, out: reshaped(fused.out, x.shape) };
     const stats = n.given ?? moments(source, dims);
     if (n.given === undefined) n.observe?.(stats.mean, stats.variance);
     const rstd = rstdOf(stats.variance, n.eps);
-    const value = normalized(source, stats.mean, rstd, param(weight), param(bias));
+    const value = normalized(source, stats.mean, rstd, w, b);
     return { out: reshaped(value, x.shape), mean: stats.mean, rstd };
   });
   return differentiable(n.node, out, [x, weight, bias], [x, weight, mean, rstd], ([g], [x, w, m, r], needs) => {

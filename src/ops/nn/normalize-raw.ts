@@ -153,10 +153,13 @@ function backwardRows(affine: boolean): RowOp {
 const forwards = { plain: forwardRows(false), affine: forwardRows(true) };
 const backwards = { plain: backwardRows(false), affine: backwardRows(true) };
 
-/** How many elements the dims have, where they are the last ones. */
-function rowLength(x: Tensor, dims: readonly number[]): number | null {
+/** How many elements the dims have, where they are the last ones and parameters have exactly these dims. */
+function rowLength(x: Tensor, dims: readonly number[], ...params: readonly (Tensor | null)[]): number | null {
   const { rank, shape } = x.impl.layout;
-  if (!dims.every((d, i) => d === rank - dims.length + i)) return null;
+  const lead = rank - dims.length;
+  if (!dims.every((d, i) => d === lead + i)) return null;
+  const own = (t: Tensor | null): boolean => t === null || shape.every((n, d) => t.shape[d] === (d < lead ? 1 : n));
+  if (!params.every(own)) return null;
   return dims.reduce((n, d) => n * shape[d]!, 1);
 }
 
@@ -168,7 +171,7 @@ export function normalizedRows(
   w: Tensor | null,
   b: Tensor | null,
 ): { out: Tensor; mean: Tensor; rstd: Tensor } | null {
-  const length = rowLength(x, dims);
+  const length = rowLength(x, dims, w, b);
   if (length === null || (w === null) !== (b === null)) return null;
   const found =
     w === null || b === null
@@ -188,7 +191,7 @@ function inputGradientRows(
   weight: Tensor | null,
   dims: readonly number[],
 ): Tensor | null {
-  const length = rowLength(input, dims);
+  const length = rowLength(input, dims, weight);
   if (length === null) return null;
   const all = [grad, input, mean, rstd, length];
   const found = weight === null ? backwards.plain.run(length, all) : backwards.affine.run(length, [...all, weight]);

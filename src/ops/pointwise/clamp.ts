@@ -2,7 +2,7 @@
 import { check } from "../../core/errors.ts";
 import { cNames, largest } from "../../core/sampling.ts";
 import { type Operand, resultType, type Scalar } from "../../core/scalar.ts";
-import { isTensor, type Tensor } from "../../core/tensor.ts";
+import { bump, isTensor, type Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Forms, Op, OpInfo, OpInplace } from "../call.ts";
 import { elementwise, needTensor } from "../define.ts";
@@ -173,10 +173,12 @@ const replaceNonFinite: NanToNum = elementwise({
 const replaceInPlace = inplaceOf(replaceNonFinite);
 
 /** NaN becomes `nan`, infinities `posinf` and `neginf`; by default 0 and the largest finite numbers. */
-export const nanToNum: NanToNum = withWrite(replaceNonFinite, (self, ...args) =>
-  // Integers are left alone, also where their memory could not be written elementwise.
-  self.dtype.isFloatingPoint ? replaceInPlace(self, ...args) : self,
-);
+export const nanToNum: NanToNum = withWrite(replaceNonFinite, (self, ...args) => {
+  if (self.dtype.isFloatingPoint) return replaceInPlace(self, ...args);
+  // Integers are left alone, also where their memory could not be written elementwise; it counts as a write.
+  bump(self);
+  return self;
+});
 
 /** Whichever end is nearer is the one that stays exact (Lerp.h). */
 const mixture = (a: ir.Expr, b: ir.Expr, weight: ir.Expr): ir.Expr => {

@@ -1,6 +1,6 @@
 /** Samples of elementwise operators that their declarations do not give, and domains off the usual ones. */
 import type { Maker } from "../maker.ts";
-import { type Row, type Samples, type Table, valueOnly } from "../samples.ts";
+import { byData, type Row, type Samples, type Table, valueOnly } from "../samples.ts";
 
 const on = (low: number, high: number): Row => ({ domain: [low, high] });
 
@@ -116,8 +116,8 @@ export const pointwise: Table = {
   mvlgamma: multivariate,
   "special.multigammaln": multivariate,
   polygamma: order,
-  clamp,
-  clip: clamp,
+  clamp: { instead: clamp },
+  clip: { instead: clamp },
   add: scaled,
   sub: scaled,
   subtract: scaled,
@@ -149,7 +149,7 @@ export const pointwise: Table = {
     valueOnly(m.mask([3]), m.tensor([3]), m.tensor([3], { dtype: "float64" })),
     [m.mask([]), m.tensor([]), m.tensor([])],
     [m.mask([0, 3]), m.tensor([0, 3]), m.tensor([1])],
-    valueOnly(m.mask([2, 3])),
+    byData(m.mask([2, 3])),
   ],
   isclose: (m) => [
     valueOnly(m.tensor([2, 3]), m.tensor([3])),

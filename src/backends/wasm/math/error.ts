@@ -19,7 +19,7 @@ const SIGN_BIT = 0x80000000 | 0;
 export function erf(v: Formula, x: Local): Term {
   const size = v.let(v.abs(x));
   const square = v.let(v.mul(size, size));
-  const near = v.add(v.mul(size, v.poly(square, NEAR)), size);
+  const near = v.multiplyAdd(size, v.poly(square, NEAR), size);
   const bounded = v.let(v.pmin(size, 3.95)); // erf is 1 beyond
   const complement = expBounded(v, v.let(v.poly(bounded, FAR))).value;
   const value = v.select(v.gt(size, 0.9), v.sub(1, complement), near); // near also keeps a NaN

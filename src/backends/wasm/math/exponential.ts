@@ -39,9 +39,9 @@ interface Reduced {
 }
 
 function reduce(v: Formula, x: Local): Reduced {
-  const rounded = v.let(v.add(v.mul(x, Math.LOG2E), ROUNDER));
+  const rounded = v.let(v.multiplyAdd(x, Math.LOG2E, ROUNDER));
   const n = v.let(v.sub(rounded, ROUNDER));
-  const r = v.let(v.sub(v.sub(x, v.mul(n, LN2_HIGH)), v.mul(n, LN2_LOW)));
+  const r = v.let(v.multiplyAdd(n, -LN2_LOW, v.multiplyAdd(n, -LN2_HIGH, x)));
   return { rounded, r };
 }
 
@@ -51,8 +51,8 @@ const power = (v: Formula, n: Term): Term => v.shl(v.iadd(n, 127), 23);
 /** e^x for |x| <= 87, without a check. */
 export function expBounded(v: Formula, x: Local): Bounded {
   const { rounded, r } = reduce(v, x);
-  const tail = v.mul(v.mul(r, r), v.poly(r, EXP));
-  const mantissa = v.let(v.add(v.add(tail, r), 1));
+  const tail = v.multiplyAdd(v.mul(r, r), v.poly(r, EXP), r);
+  const mantissa = v.let(v.add(tail, 1));
   return { rounded, mantissa, value: v.iadd(mantissa, v.shl(rounded, 23)) };
 }
 
@@ -76,7 +76,7 @@ export function exp(v: Formula, argument: Local): Term {
 export function expm1(v: Formula, argument: Local): Term {
   const x = v.let(v.pmax(v.pmin(argument, 89), -20));
   const { rounded, r } = reduce(v, x);
-  const q = v.add(v.mul(v.mul(r, r), v.poly(r, EXPM1)), r);
+  const q = v.multiplyAdd(v.mul(r, r), v.poly(r, EXPM1), r);
   // Half of 2^n, which does not overflow, and then twice the result.
   const scale = v.let(power(v, v.isub(rounded, ROUNDER_BITS + 1)));
   const half = v.add(v.mul(q, scale), v.sub(scale, 0.5));
@@ -88,7 +88,7 @@ export function expm1(v: Formula, argument: Local): Term {
 export function tanh(v: Formula, x: Local): Term {
   const size = v.let(v.abs(x));
   const square = v.let(v.mul(size, size));
-  const near = v.add(size, v.mul(v.mul(size, square), v.poly(square, TANH)));
+  const near = v.multiplyAdd(v.mul(size, square), v.poly(square, TANH), size);
   const twice = v.let(v.mul(v.pmin(size, 9.1), 2));
   const far = v.sub(1, v.div(2, v.add(expBounded(v, twice).value, 1)));
   return v.or(v.select(v.gt(size, 0.55), far, near), v.and(x, SIGN_BIT));
