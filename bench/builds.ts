@@ -1,4 +1,4 @@
-/** Builds of the library to measure: the working tree, the last commit, and one with every module apart for profiles. */
+/** Builds to measure: the working tree, the last commit, and one with every module apart for profiles. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";

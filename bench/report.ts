@@ -54,7 +54,9 @@ export function store(results: Results): void {
   const file = fileOf(results);
   const old = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Results) : null;
   const kept = old?.machine === results.machine ? old : null;
-  const rows = { ...kept?.rows, ...results.rows };
+  // What failed is printed; it does not take the place of what was once measured.
+  const measured = Object.entries(results.rows).filter(([name, row]) => "cresset" in row.seconds || !kept?.rows[name]);
+  const rows = { ...kept?.rows, ...Object.fromEntries(measured) };
   const engines = { ...kept?.engines, ...results.engines };
   writeFileSync(file, `${JSON.stringify({ ...results, engines, rows }, null, 1)}\n`);
 }
@@ -64,8 +66,9 @@ const times = (ours: number | undefined, theirs: number | undefined): number | n
 
 const ratio = (value: number | null): string => (value === null ? "" : value.toFixed(2));
 
-function bound({ target }: Workload, { blas }: Results): number | null {
-  return target === null ? null : target[blas === null ? "own" : "blas"];
+/** Targets are about one thread on each side. */
+function bound({ target }: Workload, { blas, threads }: Results): number | null {
+  return target === null || threads > 1 ? null : target[blas === null ? "own" : "blas"];
 }
 
 function cells(workload: Workload, results: Results): string[] {
@@ -117,9 +120,12 @@ export function table(results: Results): string {
 
 /** One line per configuration and what it missed. */
 export function verdict(results: Results): string {
+  if (results.threads > 1) return "Targets are for one thread.";
   const judged = workloads.filter((w) => w.name in results.rows).map((w) => cells(w, results));
   const [passed, missed] = ["pass", "miss"].map((mark) => judged.filter((c) => c[6] === mark).map((c) => c[0]!));
-  return `${passed!.length} targets met, ${missed!.length} missed${missed!.length > 0 ? `: ${missed!.join(", ")}` : ""}.`;
+  const which = missed!.length > 0 ? `: ${missed!.join(", ")}` : "";
+  const busy = results.load > 1 ? " The machine was busy: these numbers decide nothing." : "";
+  return `${passed!.length} targets met, ${missed!.length} missed${which}.${busy}`;
 }
 
 function failures(results: Results): string {
@@ -130,14 +136,18 @@ function failures(results: Results): string {
 }
 
 function section(results: Results): string {
-  const dates = Object.values(results.rows).map((r) => r.date);
-  const commits = [...new Set(Object.values(results.rows).map((r) => r.commit))];
-  const threads = results.threads === 1 ? "One thread" : `${results.threads} threads`;
-  return `## ${threads}, ${results.blas === null ? "without BLAS" : "with BLAS"}
+  const all = Object.values(results.rows);
+  const date = all
+    .map((row) => row.date)
+    .sort()
+    .at(-1);
+  const commits = [...new Set(all.map((row) => row.commit))].join(", ");
+  const { machine, node, load, blas, pytorchBlas } = results;
+  const products = `Products run in ${blas ?? "WebAssembly"}${pytorchBlas === null ? "" : `, PyTorch's in ${pytorchBlas}`}.`;
+  return `## ${results.threads === 1 ? "One thread" : `${results.threads} threads`}, ${blas === null ? "without" : "with"} BLAS
 
-${results.machine}, Node ${results.node}, load ${results.load.toFixed(1)}, ${dates.sort().at(-1)}, at ${commits.join(", ")}. ${
-    results.blas === null ? "Products run in WebAssembly" : `Products run in ${results.blas}`
-  }${results.pytorchBlas === null ? "" : `, PyTorch's in ${results.pytorchBlas}`}. ${verdict(results)}
+${machine}, Node ${node}, load ${load.toFixed(1)} at the start, ${date}, commit ${commits}. ${products}
+${verdict(results)}
 
 ${table(results)}${failures(results)}`;
 }

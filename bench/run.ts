@@ -148,6 +148,7 @@ async function measure(workload: Workload, children: readonly Child[], options: 
   const ratio = row.seconds.cresset! / row.seconds.pytorch!;
   say(`${workload.name.padEnd(20)} ${Number.isNaN(ratio) ? "" : `x${ratio.toFixed(2)}  `}${parts.join("  ")}`);
   for (const [key, why] of Object.entries(failed)) say(`  ${key}: ${why}`);
+  for (const [key, way] of Object.entries(how)) if (way.includes("failed: ")) say(`  ${key}: ${way}`);
   return row;
 }
 

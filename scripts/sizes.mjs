@@ -8,6 +8,7 @@ for (const file of files) {
   const lines = readFileSync(join("src", file), "utf8").split("\n");
   total += lines.length;
   const long = lines.filter((line) => line.length > 120).length;
-  if (lines.length > 400 || long > 0) console.log(`${file}: ${lines.length} lines${long > 0 ? `, ${long} above 120 columns` : ""}`);
+  if (lines.length > 400 || long > 0)
+    console.log(`${file}: ${lines.length} lines${long > 0 ? `, ${long} above 120 columns` : ""}`);
 }
 console.log(`${files.length} files, ${total} lines`);

@@ -1,7 +1,9 @@
 /** The public face of Cresset: PyTorch's names in camelCase. */
 import { install } from "./install.ts";
+import { enable } from "./lens/index.ts";
 
 install();
+enable();
 
 export * as autograd from "./autograd/index.ts";
 export {
@@ -27,6 +29,7 @@ export { isTensor, Tensor } from "./core/tensor.ts";
 export * as warnings from "./core/warnings.ts";
 export * as cuda from "./cuda.ts";
 export * from "./dtypes.ts";
+export * as lens from "./lens/index.ts";
 export * as memory from "./memory/index.ts";
 export { scope } from "./memory/scope.ts";
 export * as nn from "./nn/index.ts";
@@ -43,6 +46,8 @@ export { defaultGenerator, getRngState, initialSeed, manualSeed, seed, setRngSta
 export * as special from "./ops/special.ts";
 export * from "./ops/view-copies.ts";
 export * as optim from "./optim/index.ts";
+export * as npy from "./serialize/npy.ts";
+export * as safetensors from "./serialize/safetensors.ts";
 export * as serialization from "./serialize/serialization.ts";
 export * from "./serialize/torch.ts";
 export { getNumThreads, setNumThreads } from "./threads.ts";

@@ -14,6 +14,7 @@ const allowed: Record<string, readonly string[]> = {
   optim: ["core", "ir", "autograd", "ops", "nn", "copy", "optim"],
   memory: ["core", "memory"],
   serialize: ["core", "ir", "autograd", "ops", "nn", "serialize"],
+  lens: ["core", "autograd", "nn", "copy", "optim", "serialize", "lens"],
 };
 
 /** The tensor's type is made from the operators' types, which are erased. */

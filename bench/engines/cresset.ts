@@ -1,4 +1,4 @@
-/** Cresset as an engine: arguments are the data folder, the build to import, threads, and `on` or `off` for the BLAS. */
+/** Cresset as an engine; its arguments are the data folder, the build, threads, and `on` or `off` for the BLAS. */
 import { configure } from "./configure.ts";
 import { make, type Torch } from "./programs.ts";
 import { serve } from "./serve.ts";

@@ -10,6 +10,15 @@ import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, tree, 
 import { checkedSteps } from "../workloads.ts";
 import { digest, fastest, read, serve } from "./serve.ts";
 
+// Its einsum uses iterator helpers, which Node 20 lacks.
+const iterators = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+iterators.map ??= function* (f) {
+  for (const x of this) yield f(x);
+};
+iterators.filter ??= function* (f) {
+  for (const x of this) if (f(x)) yield x;
+};
+
 if (!(await init("wasm")).includes("wasm")) throw new Error("no wasm backend");
 defaultDevice("wasm");
 

@@ -25,6 +25,7 @@ interface Tally {
   readonly buckets: Map<string, number>;
   readonly functions: Map<string, number>;
   readonly kernels: Map<string, number>;
+  readonly around: Map<string, number>;
   total: number;
 }
 
@@ -32,18 +33,28 @@ function relative(url: string): string {
   return url.replace(/^.*\/\.cache\/bench\/apart\//, "").replace(/^file:\/\/.*\//, "");
 }
 
+type Parents = ReadonlyMap<number, Node>;
+
+/** All of koffi's functions share one entry, which V8 names after any of them: so it is known by its caller. */
+function isBlas({ id, callFrame: f }: Node, parents: Parents): boolean {
+  return (
+    f.url === "" &&
+    !f.functionName.startsWith("(") &&
+    parents.get(id)?.callFrame.url.includes("/backends/native/") === true
+  );
+}
+
 function title({ callFrame: f }: Node): string {
-  // All of koffi's functions share one entry, to which V8 gives the name that was bound last.
-  if (f.functionName.startsWith("cblas_")) return "BLAS, through koffi";
   const name = f.functionName || "(anonymous)";
   if (f.url.startsWith("wasm:")) return `${name} (wasm ${f.url.slice(-8)})`;
   return f.url === "" ? name : `${name} (${relative(f.url)}:${f.lineNumber + 1})`;
 }
 
-function bucketOf({ callFrame: f }: Node): string {
+function bucketOf(node: Node, parents: Parents): string {
+  const { callFrame: f } = node;
   if (collecting.has(f.functionName)) return "garbage collection";
   if (f.url.startsWith("wasm:") || /^(js-to-wasm|wasm-to-js)/.test(f.functionName)) return "kernel";
-  if (f.url.includes("/koffi/") || /^cblas_/.test(f.functionName)) return "kernel";
+  if (isBlas(node, parents)) return "kernel";
   const part = parts.find(([, path]) => path.test(f.url));
   if (part !== undefined) return part[0];
   if (f.functionName === "(program)") return "native";
@@ -51,7 +62,7 @@ function bucketOf({ callFrame: f }: Node): string {
 }
 
 /** The nearest caller that is about one operator, module or optimizer. */
-function culprit(node: Node, parents: ReadonlyMap<number, Node>): string {
+function culprit(node: Node, parents: Parents): string {
   let at: Node | undefined = node;
   while (at !== undefined) {
     const { url } = at.callFrame;
@@ -69,18 +80,20 @@ function tally(profile: inspector.Profiler.Profile): Tally {
   const nodes = new Map(profile.nodes.map((n) => [n.id, n]));
   const parents = new Map<number, Node>();
   for (const n of profile.nodes) for (const child of n.children ?? []) parents.set(child, n);
-  const result: Tally = { buckets: new Map(), functions: new Map(), kernels: new Map(), total: 0 };
+  const result: Tally = { buckets: new Map(), functions: new Map(), kernels: new Map(), around: new Map(), total: 0 };
   const deltas = profile.timeDeltas ?? [];
   (profile.samples ?? []).forEach((id, i) => {
     const node = nodes.get(id)!;
     // A sample stands for the time until the next one.
     const ms = (deltas[i + 1] ?? 0) / 1e3;
     if (node.callFrame.functionName === "(idle)") return;
-    const bucket = bucketOf(node);
+    const bucket = bucketOf(node, parents);
     result.total += ms;
     add(result.buckets, bucket, ms);
-    add(result.functions, title(node), ms);
-    if (bucket === "kernel" || bucket === "native") add(result.kernels, culprit(node, parents), ms);
+    add(result.functions, isBlas(node, parents) ? "BLAS, through koffi" : title(node), ms);
+    const who = culprit(node, parents);
+    if (bucket === "kernel" || bucket === "native") add(result.kernels, who, ms);
+    else if (bucket !== "garbage collection") add(result.around, who, ms);
   });
   return result;
 }
@@ -121,10 +134,11 @@ let each = 0;
 const profile = await record(async () => {
   each = await seconds(ready.repeat, calls);
 });
-const { buckets, functions, kernels, total } = tally(profile);
+const { buckets, functions, kernels, around, total } = tally(profile);
 const how = notes.length > 0 ? ` (${notes.join("; ")})` : "";
 console.log(`${workload}: ${(each * 1e6).toFixed(1)} us a call over ${calls} calls, profiled${how}`);
 print("by part, self time", buckets, { total, calls, most: 20 });
 print("kernels and native calls, by who calls them", kernels, { total, calls, most: 20 });
+print("JavaScript around them, by the operator, module or optimizer it works for", around, { total, calls, most: 20 });
 print("functions, self time", functions, { total, calls, most: 25 });
 process.exit(0);

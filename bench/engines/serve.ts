@@ -93,7 +93,7 @@ export async function fastest(ways: Record<string, () => Case | Promise<Case>>):
     }
   }
   if (best === null) throw new Error(failures.join("; "));
-  return best;
+  return failures.length === 0 ? best : { ...best, how: `${best.how} (failed: ${failures.join("; ")})` };
 }
 
 interface Request {

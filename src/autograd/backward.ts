@@ -42,11 +42,11 @@ function firstGradients(outputs: readonly Tensor[], given: GradOrList | undefine
     const g = grads[i] ?? null;
     if (g === null) {
       check(out.numel() === 1, () => "grad can be implicitly created only for scalar outputs");
-      return out.detach().newOnes(out.shape);
+      return out.detach().newOnes(out.impl.layout.shape);
     }
     if (!isTensor(g)) throw new TypeError("gradients can be either Tensors or None, but got another type");
     check(
-      equalShapes(g.shape, out.shape),
+      equalShapes(g.impl.layout.shape, out.impl.layout.shape),
       () =>
         `Mismatch in shape: grad_output[${i}] has a shape of ${sizeOf(g.shape)} and output[${i}] has a shape of ` +
         `${sizeOf(out.shape)}.`,

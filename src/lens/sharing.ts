@@ -1,5 +1,5 @@
 /** `sharing`: whether two tensors or typed arrays use the same memory, and how much of it. */
-import { type TypedArray } from "../core/dtype.ts";
+import type { TypedArray } from "../core/dtype.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import { overlapBytes, type Region, regionOf } from "./overlap.ts";
 

@@ -4,8 +4,8 @@ import { AttributeError, check, KeyError, typeName, ValueError } from "../core/e
 import { announce } from "../core/observe.ts";
 import { keep } from "../core/scope.ts";
 import { isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
-import { Hooks } from "./hooks.ts";
 import { calls } from "./depth.ts";
+import { Hooks } from "./hooks.ts";
 import type { AnyModule } from "./module.ts";
 import { isBuffer, isParameter, type Parameter } from "./parameter.ts";
 
@@ -109,7 +109,13 @@ export function assign(module: Registered, name: string, given: unknown): void {
     table.buffers.set(name, value);
   }
   if (before !== null && before !== value) {
-    announce(() => ({ kind: "replace", module, name, before, after: isParameter(value) || isModule(value) ? value : null }));
+    announce(() => ({
+      kind: "replace",
+      module,
+      name,
+      before,
+      after: isParameter(value) || isModule(value) ? value : null,
+    }));
   }
 }
 

@@ -3,6 +3,7 @@ import { cpu, type Device, usableDevice } from "../core/device.ts";
 import { bool, type DType, type DTypeName, dtypes, float32, int64, type TypedArray } from "../core/dtype.ts";
 import { check, NotImplementedError, RuntimeError, typeName, ValueError } from "../core/errors.ts";
 import { Layout, list, product } from "../core/layout.ts";
+import { announce } from "../core/observe.ts";
 import { isOptions, type Values } from "../core/params.ts";
 import { largest } from "../core/sampling.ts";
 import { getDefaultDtype, isScalar, resultType, type Scalar, scalarBigInt, scalarDType } from "../core/scalar.ts";

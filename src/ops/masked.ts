@@ -17,7 +17,7 @@ import {
 } from "./gather.ts";
 import { nonzeroColumns } from "./indexing.ts";
 import { cat } from "./join.ts";
-import { commonDevice } from "./operands.ts";
+import { commonDevice, isMeta } from "./operands.ts";
 import { inPlace, type Write, writeApart, writeWithin, writing } from "./writes.ts";
 
 /** A number as a vector of one, over the same memory; others as they are. */
@@ -57,14 +57,15 @@ function planMasked(self: Tensor, mask: Tensor, source: Tensor): Write {
   );
   commonDevice([self, mask, source]);
   const where = mask.expand(self.shape);
-  const columns = nonzeroColumns(vector(where));
-  const count = columns[0]!.numel();
+  const columns = isMeta(self) ? [] : nonzeroColumns(vector(where));
+  const count = columns[0]?.numel() ?? 0;
   check(count <= source.numel(), () => "Number of elements of source < number of ones in mask");
   return {
     node: "MaskedScatterBackward0",
     inputs: [source],
     saved: [mask],
     run: (target) => {
+      if (isMeta(target)) return;
       const first = source.detach().reshape(-1).narrow(0, 0, count);
       const values = first.impl.storage === target.impl.storage ? first.clone() : first;
       putIndexedRaw(vector(target), columns, values, false);

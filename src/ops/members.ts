@@ -5,6 +5,7 @@ import { requiresGrad } from "../autograd/node.ts";
 import { type DType, int64, type TypedArray } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { type Layout, wrapDim } from "../core/layout.ts";
+import { announce } from "../core/observe.ts";
 import { formatTensor } from "../core/print.ts";
 import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
 import type { Storage } from "../core/storage.ts";

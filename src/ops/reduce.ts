@@ -46,7 +46,7 @@ export function reduceRaw(
   dtype: DType,
   others: readonly Tensor[] = [],
 ): Tensor {
-  const out = emptyTensor(reducedShape(self.shape, dims, keepdim), dtype, self.device);
+  const out = emptyTensor(reducedShape(self.impl.layout.shape, dims, keepdim), dtype, self.device);
   if (out.numel() === 0 || isMeta(out)) return out;
   const inputs = others.length === 0 ? [self] : [self, ...others];
   const run = runner({
@@ -137,7 +137,7 @@ export function reduce<T extends { readonly op: OpInfo }>(d: ReduceDeclaration):
     const grad = d.grad;
     if (grad === undefined || !dtype.isFloatingPoint) return out;
     const saves = d.saves ?? "nothing";
-    const shape = self.shape;
+    const { shape } = self.impl.layout;
     const count = dims.reduce((n, dim) => n * shape[dim]!, 1);
     return differentiable(
       which === 0 ? nodes[0] : nodes[1],
@@ -182,7 +182,7 @@ export function checkElements(
   dims: readonly number[],
   given: readonly number[] = dims,
 ): void {
-  if (dims.every((d) => self.shape[d]! > 0)) return;
+  if (dims.every((d) => self.impl.layout.shape[d]! > 0)) return;
   if (given.length === 0) {
     throw new RuntimeError(
       `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,

@@ -82,12 +82,13 @@ export const sumToSize: BySizes = composite(
   (self, v) => {
     const size = v.size as number[];
     if (size.length === 0) return self.sum();
-    const lead = self.dim() - size.length;
+    const { shape } = self.impl.layout;
+    const lead = shape.length - size.length;
     check(
-      lead >= 0 && size.every((n, d) => n === 1 || n === self.shape[d + lead]),
-      () => `size {${list(size)}} is not expandable to size {${list(self.shape)}}.`,
+      lead >= 0 && size.every((n, d) => n === 1 || n === shape[d + lead]),
+      () => `size {${list(size)}} is not expandable to size {${list(shape)}}.`,
     );
-    const dims = self.shape.flatMap((n, d) => (d < lead || (size[d - lead] === 1 && n !== 1) ? [d] : []));
+    const dims = shape.flatMap((n, d) => (d < lead || (size[d - lead] === 1 && n !== 1) ? [d] : []));
     if (dims.length === 0) return self;
     const kept = self.sum(dims, true);
     return lead === 0 ? kept : kept.view(size);

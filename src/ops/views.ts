@@ -1,6 +1,7 @@
 /** Operators whose results share storage with their input. */
 
 import type { DType } from "../core/dtype.ts";
+import type { Device } from "../core/device.ts";
 import { check, IndexError, ValueError } from "../core/errors.ts";
 import { equalShapes, Layout, list, product, wrapDim } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
@@ -551,7 +552,7 @@ export const asStridedBackward: Op<
 function regionGradient(g: Tensor, base: Layout, region: Layout): Tensor {
   const start = Math.min(base.offset, region.offset);
   const end = Math.max(base.end, region.end);
-  const positions = (layout: Layout): Tensor => positionsOf(layout, start);
+  const positions = (layout: Layout): Tensor => positionsOf(layout, start, g.device);
   const flat = g.newZeros([end - start]).indexAdd(0, positions(region), g.reshape(-1));
   const out = flat.indexSelect(0, positions(base)).view(base.shape);
   if (!base.selfOverlapping) return out;
@@ -565,10 +566,10 @@ function regionGradient(g: Tensor, base: Layout, region: Layout): Tensor {
 }
 
 /** Where each element of a layout lies, counted from `start`, as a 1-d int64 tensor. */
-function positionsOf(layout: Layout, start: number): Tensor {
-  let sum = full([], layout.offset - start, { dtype: "int64" });
+function positionsOf(layout: Layout, start: number, device: Device): Tensor {
+  let sum = full([], layout.offset - start, { dtype: "int64", device });
   layout.shape.forEach((n, d) => {
-    const steps = arange(0, n, 1, { dtype: "int64" }).mul(layout.strides[d]!);
+    const steps = arange(0, n, 1, { dtype: "int64", device }).mul(layout.strides[d]!);
     sum = sum.unsqueeze(-1).add(steps);
   });
   return sum.reshape(-1);

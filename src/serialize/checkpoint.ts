@@ -6,6 +6,7 @@ import { EOFError, UnpicklingError } from "./errors.ts";
 import { Loader, type LoadOptions, type StorageBytes } from "./load.ts";
 import { latin1 } from "./pickle-bytes.ts";
 import { Pickler } from "./pickler.ts";
+import { readScript } from "./script.ts";
 import type { Source } from "./source.ts";
 import { type StorageType, untyped } from "./storage-types.ts";
 import { ZipReader } from "./zip-read.ts";
@@ -32,7 +33,25 @@ export function readCheckpoint(source: Source, adapter: TensorAdapter, options: 
 }
 
 function readZip(source: Source, adapter: TensorAdapter, options: LoadOptions): unknown {
-  const zip = new ZipReader(source);
+  const archive = openArchive(source);
+  const storages = zipStorages(archive);
+  return readArchive(archive, adapter, storages, options);
+}
+
+/** A zip archive with a pickle of tensors. */
+export interface Archive {
+  readonly zip: ZipReader;
+  /** What all entries' names begin with. */
+  readonly folder: string;
+  readonly bigEndian: boolean;
+  /** Whether `torch.jit.save` wrote it. */
+  readonly script: boolean;
+  readonly name: string;
+}
+
+/** Finds and checks the parts of an archive; `lazy` leaves entries that are not asked for unseen. */
+export function openArchive(source: Source, lazy = false): Archive {
+  const zip = new ZipReader(source, lazy);
   const names = [...zip.entries.keys()];
   const pickle = names.find((name) => /^[^/]*\/data\.pkl$/.test(name));
   check(
@@ -42,15 +61,23 @@ function readZip(source: Source, adapter: TensorAdapter, options: LoadOptions): 
       `${names.slice(0, 5).join(", ") || "nothing"} in it)`,
   );
   const folder = pickle.slice(0, -"data.pkl".length);
-  check(
-    !zip.entries.has(`${folder}constants.pkl`),
-    () => `${source.name} is a TorchScript archive, which holds code: only checkpoints of torch.save are read`,
-    UnpicklingError,
-  );
   checkVersion(zip, folder, source);
-  const label = `${source.name}, entry ${pickle}`;
-  const loader = new Loader(adapter, label, zipStorages(zip, folder, isBigEndian(zip, folder, source)), options);
-  return loader.load(zip.read(pickle)).value;
+  const script = zip.entries.has(`${folder}constants.pkl`);
+  return { zip, folder, bigEndian: isBigEndian(zip, folder, source), script, name: source.name };
+}
+
+/** What an archive holds: the saved value, or the state dict of a TorchScript module. */
+export function readArchive(
+  archive: Archive,
+  adapter: TensorAdapter,
+  storages: StorageBytes,
+  options: LoadOptions,
+): unknown {
+  const { zip, folder, name } = archive;
+  const label = `${name}, entry ${folder}data.pkl`;
+  const pickle = zip.read(`${folder}data.pkl`);
+  if (archive.script) return readScript(zip, folder, pickle, adapter, label, storages, options);
+  return new Loader(adapter, label, storages, options).load(pickle).value;
 }
 
 function checkVersion(zip: ZipReader, folder: string, source: Source): void {
@@ -73,16 +100,20 @@ function isBigEndian(zip: ZipReader, folder: string, source: Source): boolean {
   return order === "big";
 }
 
-function zipStorages(zip: ZipReader, folder: string, bigEndian: boolean): StorageBytes {
+/** Throws unless the entry of a storage has as many bytes as the pickle says. */
+export function expectEntry({ zip, folder, name }: Archive, key: string, nbytes: number): void {
+  const entry = zip.entry(`${folder}data/${key}`);
+  check(
+    entry.size === nbytes,
+    () => `${name}, entry ${entry.name} at offset ${entry.header}: expected ${nbytes} bytes, found ${entry.size}`,
+  );
+}
+
+function zipStorages(archive: Archive): StorageBytes {
+  const { zip, folder, bigEndian } = archive;
   const nameOf = (key: string): string => `${folder}data/${key}`;
   return {
-    expect(key, nbytes) {
-      const entry = zip.entry(nameOf(key));
-      check(
-        entry.size === nbytes,
-        () => `entry ${entry.name} at offset ${entry.header}: expected ${nbytes} bytes, found ${entry.size}`,
-      );
-    },
+    expect: (key, nbytes) => expectEntry(archive, key, nbytes),
     fill(key, type, target) {
       const bytes = target();
       zip.readInto(nameOf(key), bytes);
@@ -92,7 +123,7 @@ function zipStorages(zip: ZipReader, folder: string, bigEndian: boolean): Storag
 }
 
 /** Turns the bytes of each number around, in place. */
-function swap(bytes: Uint8Array, type: StorageType): void {
+export function swap(bytes: Uint8Array, type: StorageType): void {
   check(type !== untyped, () => "a storage without a dtype in a big-endian file");
   const n = type.numberSize;
   for (let i = 0; i + n <= bytes.length; i += n) bytes.subarray(i, i + n).reverse();
@@ -128,8 +159,10 @@ function readLegacy(source: Source, adapter: TensorAdapter, options: LoadOptions
     () => `${source.name}: Invalid protocol version: ${repr(protocol)}`,
     UnpicklingError,
   );
-  const system = next() as { little_endian?: unknown } | null;
-  check(system?.little_endian === true, () => `${source.name}: a legacy checkpoint of a big-endian machine`);
+  // The machine that wrote it; whatever its byte order, the numbers of legacy files are little-endian.
+  const system = next();
+  const isSystem = typeof system === "object" && system !== null && "little_endian" in system;
+  check(isSystem, () => `${source.name}: expected the description of a system, found ${repr(system)}`, UnpicklingError);
   const value = next();
   const keys = next();
   check(

@@ -26,3 +26,8 @@ export class FileNotFoundError extends Error {
     this.path = path;
   }
 }
+
+/** A file that is no safetensors file, or a value that has no place in one. */
+export class SafetensorError extends Error {
+  override name = "SafetensorError";
+}

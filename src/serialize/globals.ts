@@ -100,8 +100,7 @@ const hostile =
 const harmless = /^(object|int|float|bool|str|bytes|list|dict|tuple|slice|range)$/;
 
 const isHostile = (module: string, name: string): boolean =>
-  hostile.test(module.split(".")[0]!) &&
-  !((module === "builtins" || module === "__builtin__") && harmless.test(name));
+  hostile.test(module.split(".")[0]!) && !((module === "builtins" || module === "__builtin__") && harmless.test(name));
 
 /** `copyreg._reconstructor(cls, base, state)`, by which protocol 0 and 1 make objects. */
 function reconstruct(args: readonly unknown[]): PyObject {

@@ -5,10 +5,20 @@ type Inflate = (bytes: Uint8Array, options: { out: Uint8Array }) => Uint8Array;
 type ModuleBuiltin = { createRequire(url: string): (name: string) => unknown };
 
 let inflate: Inflate | undefined;
+let deflate: ((bytes: Uint8Array) => Uint8Array) | undefined;
 
 /** Gets the library ready; asynchronous readers call it first. */
 export async function prepareInflate(): Promise<void> {
-  inflate ??= (await import("fflate")).inflateSync;
+  if (inflate !== undefined && deflate !== undefined) return;
+  const library = await import("fflate");
+  inflate = library.inflateSync;
+  deflate = library.deflateSync;
+}
+
+/** The bytes deflated; `prepareInflate` must have got the library. */
+export function deflateBytes(bytes: Uint8Array): Uint8Array {
+  if (deflate === undefined) throw new RuntimeError("the library for compression is not there yet");
+  return deflate(bytes);
 }
 
 /** Inflates into `out`; throws where only `prepareInflate` could have got the library. */

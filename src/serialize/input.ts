@@ -56,6 +56,16 @@ const nameOf = (from: LoadSource): string => {
 };
 
 function withFile<R>(path: string, use: (source: Source) => R): R {
+  const { source, close } = openFile(path);
+  try {
+    return use(source);
+  } finally {
+    close();
+  }
+}
+
+/** A file as a source; `close` it when done. */
+export function openFile(path: string): { source: Source; close: () => void } {
   const fs = process.getBuiltinModule("fs");
   let fd: number;
   try {
@@ -64,13 +74,15 @@ function withFile<R>(path: string, use: (source: Source) => R): R {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") throw new FileNotFoundError(path);
     throw error;
   }
+  const close = (): void => fs.closeSync(fd);
   try {
     const status = fs.fstatSync(fd);
-    if (status.isFile()) return use(fileSource(fs, fd, status.size, path));
     check(!status.isDirectory(), () => `[Errno 21] Is a directory: '${path}'`);
-    return use(bytesSource(fs.readFileSync(fd), path));
-  } finally {
-    fs.closeSync(fd);
+    const source = status.isFile() ? fileSource(fs, fd, status.size, path) : bytesSource(fs.readFileSync(fd), path);
+    return { source, close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 

@@ -19,6 +19,12 @@ export interface LoadOptions {
   readonly weightsOnly?: boolean | null;
 }
 
+/** How a loader inside of the library reads. */
+export interface Reading extends LoadOptions {
+  /** Whether tensors come without `requiresGrad`, as in state dicts. */
+  readonly detached?: boolean;
+}
+
 /** The bytes of storages in one format. */
 export interface StorageBytes {
   /** Throws unless the file has `nbytes` bytes for this storage. */
@@ -53,13 +59,15 @@ export class Loader implements PickleHost, TensorBuilder {
   readonly #mapLocation: MapLocation | null | undefined;
   readonly #loaded: Map<string, LoadedStorage> = new Map();
   readonly #anyClass: boolean;
+  readonly #detached: boolean;
 
-  constructor(adapter: TensorAdapter, label: string, bytes: StorageBytes, options: LoadOptions) {
+  constructor(adapter: TensorAdapter, label: string, bytes: StorageBytes, options: Reading) {
     this.#adapter = adapter;
     this.#label = label;
     this.#bytes = bytes;
     this.#mapLocation = options.mapLocation;
     this.#anyClass = options.weightsOnly === false;
+    this.#detached = options.detached === true;
     this.global = allowedGlobals(this, options.weightsOnly === false, adapter.modules);
   }
 
@@ -136,7 +144,7 @@ export class Loader implements PickleHost, TensorBuilder {
       shape: shape.map((value) => count(value, name)),
       strides: strides.map((value) => count(value, name)),
       offset: count(offset, name),
-      requiresGrad,
+      requiresGrad: requiresGrad && !this.#detached,
     };
     this.#checkBounds(storage, placement);
     return this.#adapter.makeTensor(storage.storage, placement);

@@ -1,6 +1,7 @@
 /** The classes of `torch.nn` as Python's pickles of whole modules have them: their modules and their attributes. */
-import { getRngState, setRngState } from "../ops/rng.ts";
+
 import * as nn from "../nn/index.ts";
+import { getRngState, setRngState } from "../ops/rng.ts";
 
 /** An attribute of a class: what Python calls it, what it is here, and what older files leave out. */
 export interface Attribute {
@@ -28,10 +29,8 @@ const conv =
 const norm = "num_features eps. momentum. affine track_running_stats";
 const pool = "kernel_size stride padding dilation return_indices ceil_mode";
 const average = "kernel_size stride padding ceil_mode count_include_pad divisor_override=null";
-const recurrent =
-  "mode input_size hidden_size num_layers bias batch_first dropout. bidirectional proj_size=0";
-const table =
-  "num_embeddings embedding_dim padding_idx=null max_norm. norm_type. scale_grad_by_freq sparse";
+const recurrent = "mode input_size hidden_size num_layers bias batch_first dropout. bidirectional proj_size=0";
+const table = "num_embeddings embedding_dim padding_idx=null max_norm. norm_type. scale_grad_by_freq sparse";
 const upsample = "size scale_factor. mode align_corners recompute_scale_factor=null";
 
 /** `module: Class Class(attributes), …`: a point marks floats, `=` what older files leave out. */

@@ -2,8 +2,8 @@
 import { check } from "../core/errors.ts";
 import { StateDict } from "../core/statedict.ts";
 import { isTensor } from "../core/tensor.ts";
-import * as F from "../nn/functional.ts";
 import { callable } from "../nn/call.ts";
+import * as F from "../nn/functional.ts";
 import { HookList } from "../nn/hooks.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { isParameter } from "../nn/parameter.ts";

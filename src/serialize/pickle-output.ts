@@ -89,9 +89,18 @@ export class PickleOutput {
 
   /** A string; the second time a reference to the first. */
   string(text: string): void {
-    if (this.#recall(`s${text}`)) return;
+    this.#shared("s", text);
+  }
+
+  /** A storage's key: to Python another object than the string of the same characters. */
+  key(text: string): void {
+    this.#shared("k", text);
+  }
+
+  #shared(kind: string, text: string): void {
+    if (this.#recall(kind + text)) return;
     this.#text(encodeText(text));
-    this.#remember(`s${text}`);
+    this.#remember(kind + text);
   }
 
   /** Bytes as a string of the characters with these codes. */

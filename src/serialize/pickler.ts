@@ -91,7 +91,8 @@ export class Pickler {
     const known = this.#out.memo.get(value);
     if (known !== undefined) this.#out.get(known);
     else if (parts !== null) this.#saveModule(value, parts);
-    else throw this.#error(unpicklable(value) ?? `the function ${(value as { name?: string }).name || "without a name"}`);
+    else
+      throw this.#error(unpicklable(value) ?? `the function ${(value as { name?: string }).name || "without a name"}`);
   }
 
   #describeModule(value: object): ModuleParts | null {
@@ -299,7 +300,7 @@ export class Pickler {
     out.bytes(op.MARK);
     out.scalar("storage");
     out.global("torch", type.name);
-    out.scalar(key);
+    out.key(key);
     out.scalar("cpu");
     out.scalar(numel);
     out.bytes(op.TUPLE);

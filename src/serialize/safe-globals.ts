@@ -15,7 +15,8 @@ const given: SafeGlobal[] = [];
 
 function classOf(entry: SafeGlobal): ModuleClass {
   const [type, name] = typeof entry === "function" ? [entry, null] : entry;
-  const isClass = typeof type === "function" && !isModule(type) && "prototype" in type && moduleBrand in (type.prototype as object);
+  const isClass =
+    typeof type === "function" && !isModule(type) && "prototype" in type && moduleBrand in (type.prototype as object);
   if (!isClass) throw new TypeError("addSafeGlobals(): expected classes of modules, or pairs [class, name]");
   const { prototype } = type as { prototype: object };
   if (name === null) {

@@ -48,37 +48,48 @@ export class ZipReader {
   /** By name, in the order of the directory. */
   readonly entries: ReadonlyMap<string, ZipEntry>;
   readonly #source: Source;
+  readonly #lazy: boolean;
+  readonly #directory: Directory;
 
-  constructor(source: Source) {
+  /** With `lazy`, an entry's own header is read and checked when the entry is: far sources answer slowly. */
+  constructor(source: Source, lazy = false) {
     this.#source = source;
-    this.entries = readEntries(source);
+    this.#lazy = lazy;
+    this.#directory = findDirectory(source);
+    this.entries = readEntries(source, this.#directory, lazy);
   }
 
-  /** The entry of this name; throws for a missing one. */
+  /** The entry of this name; throws for a missing one. Of a lazy reader, `start` is where data begins at the earliest. */
   entry(name: string): ZipEntry {
     const entry = this.entries.get(name);
     check(entry !== undefined, () => `${fail(this.#source, "file not found")}: it has no entry ${name}`);
     return entry;
   }
 
+  /** The entry with the place of its data, from its own header. */
+  located(name: string): ZipEntry {
+    const entry = this.entry(name);
+    return this.#lazy ? { ...entry, start: dataStart(this.#source, this.#directory, entry) } : entry;
+  }
+
   /** The bytes of an entry, whose checksum is right. Of a stored entry in memory a view. */
   read(name: string): Uint8Array {
-    const entry = this.entry(name);
+    const entry = this.located(name);
     const raw = this.#source.read(entry.start, entry.compressedSize);
     const bytes = entry.method === stored ? raw : this.#inflate(entry, raw);
-    this.#verify(entry, bytes);
+    this.verify(entry, bytes);
     return bytes;
   }
 
   /** Reads an entry of exactly `target.length` bytes into `target`. */
   readInto(name: string, target: Uint8Array): void {
-    const entry = this.entry(name);
+    const entry = this.located(name);
     if (entry.method !== stored) {
       target.set(this.read(name));
       return;
     }
     this.#source.readInto(entry.start, target);
-    this.#verify(entry, target);
+    this.verify(entry, target);
   }
 
   #inflate(entry: ZipEntry, raw: Uint8Array): Uint8Array {
@@ -96,7 +107,8 @@ export class ZipReader {
     return bytes;
   }
 
-  #verify(entry: ZipEntry, bytes: Uint8Array): void {
+  /** Throws unless these bytes have the entry's checksum. */
+  verify(entry: ZipEntry, bytes: Uint8Array): void {
     const found = crc32(bytes);
     check(
       found === entry.crc,
@@ -113,13 +125,12 @@ const fail = (source: Source, what: string): string =>
   `PytorchStreamReader failed reading zip archive: ${what} (${source.name}, ${source.size} bytes)`;
 const at = (source: Source, entry: ZipEntry): string => `${source.name}, entry ${entry.name} at offset ${entry.header}`;
 
-function readEntries(source: Source): Map<string, ZipEntry> {
-  const directory = findDirectory(source);
+function readEntries(source: Source, directory: Directory, lazy: boolean): Map<string, ZipEntry> {
   const entries = new Map<string, ZipEntry>();
   const bytes = source.read(directory.offset, directory.size);
   let position = 0;
   for (let i = 0; i < directory.count; i++) {
-    const { entry, next } = readCentral(source, directory, bytes, position);
+    const { entry, next } = readCentral(source, directory, bytes, position, lazy);
     check(!entries.has(entry.name), () => `${at(source, entry)}: a second entry of the same name`);
     entries.set(entry.name, entry);
     position = next;
@@ -203,6 +214,7 @@ function readCentral(
   directory: Directory,
   bytes: Uint8Array,
   i: number,
+  lazy: boolean,
 ): { entry: ZipEntry; next: number } {
   const place = directory.offset + i;
   const view = viewOf(bytes);
@@ -227,7 +239,8 @@ function readCentral(
     view.getUint32(i + 20, true),
     view.getUint32(i + 42, true),
   ]);
-  const start = dataStart(source, directory, { name, method, header: header!, compressedSize: compressedSize! });
+  const parts = { name, method, header: header!, compressedSize: compressedSize! };
+  const start = lazy ? header! + local.bytes + (nameEnd - i - central.bytes) : dataStart(source, directory, parts);
   const crc = view.getUint32(i + 16, true);
   const entry: ZipEntry = { name, method, crc, compressedSize: compressedSize!, size: size!, header: header!, start };
   checkSizes(source, entry);

@@ -6,6 +6,8 @@ import { central, end, end64, local, locator64, zip64Extra } from "./zip-read.ts
 export interface ZipInput {
   readonly name: string;
   readonly data: () => Uint8Array;
+  /** The same data deflated, to be written in its place. */
+  readonly deflated?: Uint8Array;
 }
 
 /** Where `storage_alignment` puts tensors in PyTorch's files, so that they can be mapped. */
@@ -21,6 +23,9 @@ interface Written {
   readonly name: Uint8Array;
   readonly crc: number;
   readonly size: number;
+  readonly stored: number;
+  /** 0 stored, 8 deflated. */
+  readonly method: number;
   readonly header: number;
 }
 
@@ -33,12 +38,15 @@ export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Gene
   let offset = 0;
   for (const input of inputs) {
     const data = input.data();
-    const entry = { name: new TextEncoder().encode(input.name), crc: crc32(data), size: data.length, header: offset };
+    const content = input.deflated ?? data;
+    const name = new TextEncoder().encode(input.name);
+    const method = input.deflated === undefined ? 0 : 8;
+    const entry = { name, crc: crc32(data), size: data.length, stored: content.length, method, header: offset };
     const header = localHeader(entry, limit);
     written.push(entry);
-    offset += header.length + data.length;
+    offset += header.length + content.length;
     yield header;
-    if (data.length > 0) yield data;
+    if (content.length > 0) yield content;
   }
   const directory = written.map((entry) => centralHeader(entry, limit));
   const size = directory.reduce((sum, bytes) => sum + bytes.length, 0);
@@ -58,16 +66,23 @@ export function zipBytes(inputs: Iterable<ZipInput>, limit?: number): Uint8Array
   return bytes;
 }
 
-const clamp = (value: number, limit: number): number => (value >= limit ? 0xffffffff : value);
+const full = 0xffffffff;
+const clamp = (value: number, limit: number): number => (value >= limit ? full : value);
+
+/** The sizes of an entry that is too large for 32 bits, as the zip64 field has them; none for others. */
+const wideSizes = (entry: Written, limit: number): number[] =>
+  Math.max(entry.size, entry.stored) >= limit ? [entry.size, entry.stored] : [];
 
 /** What both headers of an entry have in common, from the version needed on. */
 function common(view: DataView, i: number, entry: Written, isWide: boolean, limit: number): void {
   view.setUint16(i, isWide ? version64 : versionPlain, true);
   view.setUint16(i + 2, utf8Names, true);
+  view.setUint16(i + 4, entry.method, true);
   view.setUint16(i + 8, date, true);
   view.setUint32(i + 10, entry.crc, true);
-  view.setUint32(i + 14, clamp(entry.size, limit), true);
-  view.setUint32(i + 18, clamp(entry.size, limit), true);
+  const large = wideSizes(entry, limit).length > 0;
+  view.setUint32(i + 14, large ? full : entry.stored, true);
+  view.setUint32(i + 18, large ? full : entry.size, true);
   view.setUint16(i + 22, entry.name.length, true);
 }
 
@@ -83,7 +98,7 @@ function wideField(values: readonly number[]): Uint8Array {
 }
 
 function localHeader(entry: Written, limit: number): Uint8Array {
-  const wide = wideField(entry.size >= limit ? [entry.size, entry.size] : []);
+  const wide = wideField(wideSizes(entry, limit));
   const extra = local.bytes + entry.name.length;
   const fill = extra + wide.length;
   const unpadded = fill + 4;
@@ -101,7 +116,7 @@ function localHeader(entry: Written, limit: number): Uint8Array {
 }
 
 function centralHeader(entry: Written, limit: number): Uint8Array {
-  const sizes = entry.size >= limit ? [entry.size, entry.size] : [];
+  const sizes = wideSizes(entry, limit);
   const wide = wideField(entry.header >= limit ? [...sizes, entry.header] : sizes);
   const bytes = new Uint8Array(central.bytes + entry.name.length + wide.length);
   const view = new DataView(bytes.buffer);

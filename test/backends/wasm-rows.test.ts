@@ -48,7 +48,7 @@ const rowKernels: readonly Omit<RowKernel, "lane" | "skeleton">[] = [
       {
         store: e.mul(a, b),
         reduce: [
-          { combine: "sum", of: e.mul(a, e.load(2)), post: e.div(e.load(5), e.load(3)) },
+          { combine: "sum", of: e.mul(a, e.load(2)), post: e.sub(e.load(5), e.load(3)) },
           { combine: "max", of: b, post: null },
         ],
       },

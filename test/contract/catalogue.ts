@@ -18,7 +18,12 @@ export interface Entry {
   readonly inplace: boolean;
 }
 
-const namespaces: Readonly<Record<string, object>> = { "": ops, "nn.": functional, "special.": special, "linalg.": linalg };
+const namespaces: Readonly<Record<string, object>> = {
+  "": ops,
+  "nn.": functional,
+  "special.": special,
+  "linalg.": linalg,
+};
 
 function isOperator(value: unknown): value is Callable {
   return typeof value === "function" && "op" in value;
@@ -39,6 +44,27 @@ export const catalogue: readonly Entry[] = (() => {
   }
   return entries;
 })();
+
+/** Whether the operator itself writes its first argument. */
+export const mutates = ({ name }: Pick<Entry, "name">): boolean => name.endsWith("_");
+
+/** The operators that a table has rows for. */
+export const entriesIn = (table: object): Entry[] => catalogue.filter((entry) => entry.label in table);
+
+/** The same, and the elementwise operators whose declaration is enough. */
+export const pointwiseEntries = (table: object): Entry[] =>
+  catalogue.filter((entry) => arity(entry) > 0 || entry.label in table);
+
+/** How many operands the declaration of a pointwise operator asks for; 0 where it asks for more than tensors. */
+export function arity({ op }: Entry): number {
+  if (op.kind !== "pointwise" || op.params.length !== 1) return 0;
+  const required = op.params[0]!.split(" * ")[0]!
+    .split(" ")
+    .filter((word) => /^\w+:\w+$/.test(word));
+  if (required.length === 0) return 1;
+  const operands = required.filter((word) => /:(operand|tensor)$/.test(word));
+  return required.length === 1 && operands.length === 1 && op.receiver !== 1 ? 2 : 0;
+}
 
 /** The operator of this label. */
 export function entryOf(label: string): Entry {

@@ -40,26 +40,54 @@ export const constant: ReadonlyMap<string, string> = reasons({
 
 /** Operators whose node throws in the backward pass, as PyTorch's. */
 export const throwingNode: ReadonlyMap<string, string> = reasons({
-  "PyTorch has not written the derivative": ["floorDivide", "heaviside", "nextafter"],
+  "PyTorch has not written the derivative": ["bincount", "floorDivide", "heaviside", "histogram", "histogramdd", "nextafter", "unique", "uniqueConsecutive"],
 });
 
 /** Operators that no real dtype has. */
 export const alwaysRefuses: ReadonlyMap<string, string> = reasons({
   "of complex tensors only": ["imag"],
+  "no such device": ["cuda"],
+});
+
+/** Operators whose derivative differences cannot show. */
+export const unmeasured: ReadonlyMap<string, string> = reasons({
+  "the result is too coarse": ["bfloat16", "float", "half"],
+  "the derivative leaves the drawn numbers out": ["nn.gumbelSoftmax", "normal", "poisson"],
+  "the derivative is that of the loss after a log-softmax": ["nn.ctcLoss"],
 });
 
 /** Operators whose derivative PyTorch cannot differentiate. */
-export const onceOnly: ReadonlyMap<string, string> = reasons({});
+export const onceOnly: ReadonlyMap<string, string> = reasons({
+  "PyTorch has not written the derivative of its backward": ["nn.ctcLoss"],
+});
 
 /** Operators that look at values to find the shape. */
 export const withoutMeta: ReadonlyMap<string, string> = reasons({
   "PyTorch has no meta kernel": ["combinations", "histc", "histogram", "histogramdd", "repeatInterleave"],
   "moves data": ["cpu"],
+  "reads labels, lengths or offsets": ["nn.ctcLoss", "nn.embeddingBag", "nn.multilabelMarginLoss", "nn.oneHot"],
 });
 
 /** Operators that read the storage itself, and so mean something else in another layout. */
 export const readsStorage: ReadonlyMap<string, string> = reasons({
   "its strides count the storage's elements": ["asStrided", "asStridedScatter"],
+  "draws in the order of memory": [
+    "bernoulli",
+    "bernoulli_",
+    "cauchy_",
+    "exponential_",
+    "geometric_",
+    "logNormal_",
+    "multinomial",
+    "normal",
+    "normal_",
+    "poisson",
+    "randLike",
+    "randintLike",
+    "randnLike",
+    "random_",
+    "uniform_",
+  ],
 });
 
 /** Operators that refuse some layouts. */
@@ -67,12 +95,15 @@ export const needsStrides: ReadonlyMap<string, string> = reasons({
   "a view cannot span dims that do not follow each other": ["view", "viewAs"],
 });
 
-/** Operators that write to an operand by definition. */
-export const writesOperands: ReadonlyMap<string, string> = reasons({});
-
 /** In-place forms that take a receiver whose elements share memory. */
 export const writesExpanded: ReadonlyMap<string, string> = reasons({
   "leaves integers alone, and so never looks where they lie": ["nanToNum"],
+  "PyTorch fills a strided view, which need not overlap itself": ["fillDiagonal_"],
+});
+
+/** Operators that may count two writes. */
+export const writesTwice: ReadonlyMap<string, string> = reasons({
+  "PyTorch fills the wrapped part apart": ["fillDiagonal_"],
 });
 
 /** In-place forms that refuse dtypes which could hold the result. */
@@ -108,6 +139,8 @@ const maybeViews: ReadonlySet<string> = new Set([
   "einsum",
   "flatten",
   "meshgrid",
+  "nn.channelShuffle",
+  "nn.nativeChannelShuffle",
   "ravel",
   "reshape",
   "reshapeAs",

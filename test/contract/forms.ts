@@ -1,9 +1,9 @@
 /** The forms of one call agree: as a function, as a method, by names, as values on the meta device. */
 import { parseAny, type Signature, signature } from "../../src/core/params.ts";
-import { isTensor, Tensor } from "../../src/core/tensor.ts";
+import { isTensor, type Tensor } from "../../src/core/tensor.ts";
 import { on, shipped } from "./backends.ts";
 import type { Entry } from "./catalogue.ts";
-import { difference, isPlain, leaf, type Leaf, tensorsOf } from "./compare.ts";
+import { difference, isPlain, type Leaf, leaf, tensorsOf } from "./compare.ts";
 import { Maker } from "./maker.ts";
 import { type Outcome, outcome } from "./outcome.ts";
 import { samplesOf, type Table } from "./samples.ts";
@@ -18,25 +18,22 @@ export const asMethod: Form = ({ name, op, method: has }, args) => {
   const self = args[op.receiver ?? 0];
   if (!has || !isTensor(self)) return null;
   const method = Reflect.get(self, name) as (...rest: unknown[]) => unknown;
-  return () =>
-    method.call(
-      self,
-      ...args.filter((_, i) => i !== op.receiver),
-    );
+  return () => method.call(self, ...args.filter((_, i) => i !== op.receiver));
 };
 
 /** With all but the first tensor in one options object. */
 export const byNames: Form = ({ name, op, call }, args) => {
-  const first = op.receiver === null && !isTensor(args[0]) ? 0 : 1;
-  const rest = op.receiver === null ? args : args.slice(1);
-  const sig = fitting(name, op.params, rest);
+  // A function's first tensor is one of its parameters, except where it could have been a method.
+  const all = op.receiver === null ? fitting(name, op.params, args) : null;
+  const sig = all ?? (isTensor(args[0]) ? fitting(name, op.params, args.slice(1)) : null);
   if (sig === null) return null;
+  const [self, rest] = all === null ? [args.slice(0, 1), args.slice(1)] : [[], args];
   const given = isPlain(rest.at(-1)) ? rest.slice(0, -1) : rest;
   const named = isPlain(rest.at(-1)) ? (rest.at(-1) as object) : {};
-  const skip = op.receiver === null ? first : 0;
+  const skip = all !== null && isTensor(args[0]) ? 1 : 0;
   if (given.length <= skip || sig.params.some((p, i) => p.variadic && i < skip)) return null;
   const options = Object.fromEntries(given.flatMap((value, i) => pair(sig, given, value, i, skip)));
-  return () => call(...args.slice(0, first), { ...named, ...options });
+  return () => call(...self, ...given.slice(0, skip), { ...named, ...options });
 };
 
 function pair(sig: Signature, given: readonly unknown[], value: unknown, i: number, skip: number): [string, unknown][] {
@@ -87,7 +84,12 @@ export function metaProblems(entry: Entry, table: Table): string[] {
       return samplesOf(entry, table, maker).flatMap(({ args, needsData }, i) => {
         const want = outcome(() => entry.call(...args));
         if (want.error !== null || needsData) return [];
-        const text = shapeless(want, outcome(() => entry.call(...args.map(toMeta))));
+        const bodiless = withoutData(entry, args);
+        if (bodiless === null) return [];
+        const text = shapeless(
+          want,
+          outcome(() => entry.call(...bodiless)),
+        );
         return text === null ? [] : [`${entry.label} sample ${i}, ${dtype}: ${text}`];
       });
     }),
@@ -99,6 +101,14 @@ function shapeless(want: Outcome, got: Outcome): string | null {
   const there = tensorsOf(got.result);
   if (there.some((t) => t.device.type !== "meta")) return "gives data for operands without";
   return difference(tensorsOf(want.result).map(bare), there.map(bare), exactly);
+}
+
+/** The arguments with tensors on the meta device, or with that device where there are no tensors. */
+function withoutData({ op }: Entry, args: readonly unknown[]): unknown[] | null {
+  if (args.some((arg) => tensorsOf(arg).length > 0)) return args.map(toMeta);
+  if (!op.params.some((text) => text.includes(" device:device"))) return null;
+  const last = args.at(-1);
+  return isPlain(last) ? [...args.slice(0, -1), { ...last, device: "meta" }] : [...args, { device: "meta" }];
 }
 
 const bare = (t: Tensor): Leaf => ({ ...leaf(t), values: [] });

@@ -1,6 +1,7 @@
 /** Derivatives against differences: of the first order, of the second, and of the in-place forms. */
-import * as torch from "../../src/index.ts";
+
 import type { Tensor } from "../../src/core/tensor.ts";
+import * as torch from "../../src/index.ts";
 import { on, shipped } from "./backends.ts";
 import type { Entry } from "./catalogue.ts";
 import { leaf, tensorsOf } from "./compare.ts";
@@ -31,7 +32,9 @@ function cases(entry: Entry, table: Table, layout: LayoutName): Case[] {
   return Array.from({ length: count }, (_, i): Case => {
     const maker = new Maker({ dtype: "float64", layout, repeat: false });
     const sample = samplesOf(entry, table, maker)[i]!;
-    const leaves = maker.made.filter((t) => t.dtype.name === "float64" && !maker.constants.has(t) && uses(sample.args, t));
+    const leaves = maker.made.filter(
+      (t) => t.dtype.name === "float64" && !maker.constants.has(t) && uses(sample.args, t),
+    );
     for (const t of leaves) t.requiresGrad = true;
     const call = (): Tensor[] => {
       torch.manualSeed(0);
@@ -59,6 +62,10 @@ export function differentiability(entry: Entry, table: Table): { differentiable:
   }
   return { differentiable, floating };
 }
+
+/** Whether a sample is there to measure a derivative at. */
+export const measured = (entry: Entry, table: Table): boolean =>
+  cases(entry, table, "contiguous").some(({ sample, leaves }) => sample.gradient && leaves.some((t) => t.numel() > 0));
 
 /** Every derivative of the first order that differences contradict. */
 export function gradientProblems(entry: Entry, table: Table): string[] {
@@ -116,7 +123,10 @@ function attempt(check: () => string | null): string | null {
 function weight(t: Tensor, seed: number): Tensor {
   const random = sequence(100 + seed);
   const w = torch.zeros([...t.shape], { dtype: t.dtype });
-  write(w, Array.from({ length: t.numel() }, () => 0.5 + random()));
+  write(
+    w,
+    Array.from({ length: t.numel() }, () => 0.5 + random()),
+  );
   return w;
 }
 
@@ -142,7 +152,8 @@ function contradiction(
 ): string | null {
   for (const [n, t] of leaves.entries()) {
     const at = leaf(t).values as number[];
-    const analytic = grads[n] === null || grads[n] === undefined ? at.map(() => 0) : (leaf(grads[n]).values as number[]);
+    const analytic =
+      grads[n] === null || grads[n] === undefined ? at.map(() => 0) : (leaf(grads[n]).values as number[]);
     for (let i = 0; i < at.length; i++) {
       const numeric = quotient(t, at, i, value);
       if (Math.abs(analytic[i]! - numeric) <= 1e-5 + 1e-5 * Math.abs(numeric)) continue;

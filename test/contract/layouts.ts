@@ -18,7 +18,12 @@ export type Element = number | bigint;
 const junk = 0xff;
 
 /** A tensor of these elements, in row-major order, in this layout; a leaf of autograd, whatever its strides. */
-export function lay(name: LayoutName, shape: readonly number[], dtype: DTypeName, elements: readonly Element[]): Tensor {
+export function lay(
+  name: LayoutName,
+  shape: readonly number[],
+  dtype: DTypeName,
+  elements: readonly Element[],
+): Tensor {
   const layout = layouts[name](shape);
   const storage = emptyTensor([layout.end + (name === "offset" ? 2 : 0)], dtypes[dtype]).impl.storage;
   if (storage.nbytes > 0) storage.bytes().fill(junk);
@@ -30,14 +35,20 @@ export function lay(name: LayoutName, shape: readonly number[], dtype: DTypeName
 
 const layouts: Readonly<Record<LayoutName, (shape: readonly number[]) => Layout>> = {
   contiguous: (shape) => Layout.contiguous(shape),
-  transposed: (shape) => (shape.length < 2 ? spread(shape) : Layout.contiguous(shape.toReversed()).permute(reversed(shape))),
+  transposed: (shape) =>
+    shape.length < 2 ? spread(shape) : Layout.contiguous(shape.toReversed()).permute(reversed(shape)),
   offset: (shape) => new Layout(shape, rowsApart(shape), 3),
   expanded: (shape) => stretch(shape),
 };
 
 const reversed = (shape: readonly number[]): number[] => shape.map((_, d) => shape.length - 1 - d);
 
-const spread = (shape: readonly number[]): Layout => new Layout(shape, shape.map(() => 2), 0);
+const spread = (shape: readonly number[]): Layout =>
+  new Layout(
+    shape,
+    shape.map(() => 2),
+    0,
+  );
 
 function rowsApart(shape: readonly number[]): number[] {
   return contiguousStrides(shape.map((n, d) => (d === shape.length - 1 ? n + 1 : n)));

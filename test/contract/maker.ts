@@ -59,7 +59,11 @@ export class Maker {
 
   /** Indices below a bound. */
   index(shape: readonly number[], below: number): Tensor {
-    return this.of(shape, Array.from({ length: product(shape) }, () => Math.floor(this.#random() * below)), "int64");
+    return this.of(
+      shape,
+      Array.from({ length: product(shape) }, () => Math.floor(this.#random() * below)),
+      "int64",
+    );
   }
 
   /** The numbers below `n`, each once. */
@@ -75,14 +79,22 @@ export class Maker {
 
   /** True and false. */
   mask(shape: readonly number[]): Tensor {
-    return this.of(shape, Array.from({ length: product(shape) }, () => (this.#random() < 0.5 ? 0 : 1)), "bool");
+    return this.of(
+      shape,
+      Array.from({ length: product(shape) }, () => (this.#random() < 0.5 ? 0 : 1)),
+      "bool",
+    );
   }
 
   /** Elements that grow along the last dim. */
   sorted(shape: readonly number[], dtype: DTypeName = this.dtype.name): Tensor {
     const row = shape.at(-1) ?? 1;
     const elements = range(product(shape)).map((i) => (i % row) - 2);
-    return this.of(shape, dtype === "uint8" || dtype === "bool" ? elements.map((x) => Math.max(x, 0)) : elements, dtype);
+    return this.of(
+      shape,
+      dtype === "uint8" || dtype === "bool" ? elements.map((x) => Math.max(x, 0)) : elements,
+      dtype,
+    );
   }
 
   /** The extreme and the special values of a dtype. */

@@ -1,7 +1,8 @@
 /** One call made: its results as values, or its error; what it did to its operands. */
+
+import type { Tensor } from "../../src/core/tensor.ts";
 import * as torch from "../../src/index.ts";
 import { type Leaf, leaves, tensorsOf } from "./compare.ts";
-import type { Tensor } from "../../src/core/tensor.ts";
 
 /** What a call came to. */
 export interface Outcome {

@@ -1,5 +1,5 @@
 /** What a sample is, and which an operator has: those of its declaration and those of its family's table. */
-import type { Entry } from "./catalogue.ts";
+import { arity, type Entry } from "./catalogue.ts";
 import type { Maker } from "./maker.ts";
 
 /** One call: its arguments, the receiver among them. */
@@ -41,16 +41,10 @@ export function samplesOf(entry: Entry, table: Table, m: Maker): Sample[] {
   const row = table[entry.label];
   if (typeof row === "object" && row.instead !== undefined) return row.instead(m).map(asSample);
   const known = declared(entry, m, typeof row === "object" ? row.domain : undefined);
-  return [...known.map((s) => ({ ...asSample(s), declared: true })), ...(typeof row === "function" ? row(m) : []).map(asSample)];
-}
-
-/** How many operands the declaration of a pointwise operator asks for; 0 where it asks for more than tensors. */
-export function arity({ op }: Entry): number {
-  if (op.kind !== "pointwise" || op.params.length !== 1) return 0;
-  const required = op.params[0]!.split(" * ")[0]!.split(" ").filter((word) => /^\w+:\w+$/.test(word));
-  if (required.length === 0) return 1;
-  const operands = required.filter((word) => /:(operand|tensor)$/.test(word));
-  return required.length === 1 && operands.length === 1 && op.receiver !== 1 ? 2 : 0;
+  return [
+    ...known.map((s) => ({ ...asSample(s), declared: true })),
+    ...(typeof row === "function" ? row(m) : []).map(asSample),
+  ];
 }
 
 /** Samples that follow from the declaration alone: all shapes and dtypes of one or two operands. */

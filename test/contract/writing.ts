@@ -2,10 +2,10 @@
 import { canCast, type DTypeName, dtypeList } from "../../src/core/dtype.ts";
 import { equalShapes } from "../../src/core/layout.ts";
 import { isTensor, type Tensor } from "../../src/core/tensor.ts";
-import { backends, on, truth } from "./backends.ts";
-import type { Entry } from "./catalogue.ts";
-import { difference, type Leaf, leaf } from "./compare.ts";
-import { closenessOf, needsDouble, writesExpanded } from "./exceptions.ts";
+import { backends, on, shipped, truth } from "./backends.ts";
+import { type Entry, entryOf } from "./catalogue.ts";
+import { difference, isPlain, type Leaf, leaf } from "./compare.ts";
+import { closenessOf, needsDouble, writesExpanded, writesTwice } from "./exceptions.ts";
 import { type LayoutName, positions } from "./layouts.ts";
 import { Maker } from "./maker.ts";
 import { outcome } from "./outcome.ts";
@@ -41,6 +41,45 @@ export function inplaceProblems(entry: Entry, table: Table): string[] {
   );
 }
 
+/** Everything that is wrong with an operator that writes its first argument; its value is that of the pure one, if any. */
+export function mutatorProblems(entry: Entry, table: Table): string[] {
+  const pure = entry.label.startsWith("nn.") ? entryOf(entry.label.slice(0, -1)) : null;
+  const write = (args: readonly unknown[]): unknown => entry.call(...args);
+  return dtypeList.flatMap(({ name: dtype }) =>
+    (["contiguous", "transposed", "offset", "expanded"] as const).flatMap((layout) => {
+      const setting = { dtype, layout, repeat: layout === "expanded" };
+      const want = on(truth, () =>
+        samplesOf(entry, table, new Maker(setting)).map(({ args }): Expected => {
+          const { result, error } = outcome(() => (pure ?? entry).call(...args));
+          return { leaf: error === null ? leaf(result as Tensor) : null, strides: [] };
+        }),
+      );
+      return samplesOf(entry, table, new Maker(setting)).flatMap(({ args }, i) => {
+        const text = on(shipped, () => stored(entry, args, args[0] as Tensor, want[i]!, write));
+        return text === null ? [] : [`${entry.label} sample ${i}, ${dtype}, ${layout}: ${text}`];
+      });
+    }),
+  );
+}
+
+/** What is wrong with the form that writes its input when `inplace` says so. */
+export function inplaceOptionProblems(entry: Entry, table: Table): string[] {
+  const maker = (): Maker => new Maker({ dtype: "float32", layout: "transposed", repeat: false });
+  const again = samplesOf(entry, table, maker());
+  return samplesOf(entry, table, maker()).flatMap(({ args }, i) => {
+    const want = outcome(() => entry.call(...args));
+    const given = again[i]!.args;
+    const options = isPlain(given.at(-1)) ? given.slice(0, -1) : given;
+    const named = isPlain(given.at(-1)) ? (given.at(-1) as object) : {};
+    const got = outcome(() => entry.call(...options, { ...named, inplace: true }));
+    const text =
+      got.error === null && got.result !== given[0]
+        ? "does not return its input"
+        : (got.error ?? difference(want.leaves, got.leaves, exactly));
+    return text === null ? [] : [`${entry.label} sample ${i}, in place: ${text}`];
+  });
+}
+
 function expected(entry: Entry, table: Table, dtype: DTypeName, layout: LayoutName, repeat: boolean): Expected[] {
   const maker = new Maker({ dtype, layout, repeat });
   return samplesOf(entry, table, maker).map(({ args }) => {
@@ -70,15 +109,22 @@ function written(
 }
 
 /** A write of values. */
-function stored(entry: Entry, args: readonly unknown[], self: Tensor, want: Expected): string | null {
+function stored(
+  entry: Entry,
+  args: readonly unknown[],
+  self: Tensor,
+  want: Expected,
+  write = (given: readonly unknown[]): unknown => writeInto(entry, given),
+): string | null {
   const before = leaf(self);
   const dtype = self.dtype.name;
   const outside = bytesOutside(self);
   const version = self._version;
-  const made = outcome(() => writeInto(entry, args));
+  const made = outcome(() => write(args));
   if (made.crashed) return `crashes: ${made.error}`;
   if (!equalBytes(outside, bytesOutside(self))) return "writes beside its receiver";
-  const overlapping = self.impl.layout.selfOverlapping && !(writesExpanded.has(entry.label) && !self.isFloatingPoint());
+  const exempt = writesExpanded.has(entry.label) && !(entry.inplace && self.isFloatingPoint());
+  const overlapping = self.impl.layout.selfOverlapping && !exempt;
   if (overlapping && made.error === null) return "writes to an expanded receiver";
   if (made.error !== null) {
     if (self._version !== version) return `counts a write although it throws ${made.error}`;
@@ -88,7 +134,8 @@ function stored(entry: Entry, args: readonly unknown[], self: Tensor, want: Expe
   }
   if (want.leaf === null) return "writes what the out-of-place form refuses, or what the receiver cannot hold";
   if (made.result !== self) return "does not return its receiver";
-  if (self._version !== version + 1) return `counts ${self._version - version} writes`;
+  const counted = self._version - version;
+  if (counted !== 1 && !(counted === 2 && writesTwice.has(entry.label))) return `counts ${counted} writes`;
   return difference([want.leaf], [leaf(self)], closenessOf(entry));
 }
 

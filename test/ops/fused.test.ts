@@ -80,6 +80,29 @@ test("groupNorm whose channels are as many as a group's elements is not taken fo
   expect(torch.allclose(F.groupNorm(x, 4, w, b), want, { atol: 1e-5 })).toBe(true);
 });
 
+const sizes = [
+  [8, 8],
+  [9, 23],
+  [70, 33],
+  [35, 129],
+];
+
+test.each(sizes)("a %i x %i matrix that lies the other way round is copied element by element", (rows, columns) => {
+  for (const dtype of ["float32", "int32", "float64"] as const) {
+    const x = torch.arange(2 * rows! * columns!, { dtype }).view(2, rows!, columns!);
+    const turned = x.transpose(1, 2).contiguous();
+    const want = Array.from({ length: columns! }, (_, c) => Array.from({ length: rows! }, (_, r) => r * columns! + c));
+    expect(turned.at(0).tolist()).toEqual(want);
+    expect(
+      turned
+        .at(1)
+        .sub(rows! * columns!)
+        .tolist(),
+    ).toEqual(want);
+    expect(turned.isContiguous()).toBe(true);
+  }
+});
+
 type Make = (params: Tensor[]) => torch.optim.Optimizer;
 const optimizers: readonly (readonly [string, Make])[] = [
   ["Adam", (p) => new optim.Adam(p, { lr: 0.01 })],

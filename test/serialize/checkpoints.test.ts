@@ -63,7 +63,6 @@ test.each([
   ["malicious_exec_zip.pt", /GLOBAL (__builtin__|builtins)\.exec was not an allowed global/],
   ["malicious_subprocess_zip.pt", /GLOBAL (subprocess|commands)\.getoutput was not an allowed global/],
   ["malicious_os_system_handmade.pt", /GLOBAL os\.system was not an allowed global/],
-  ["whole_module.pt", /GLOBAL torch\.nn\.modules\.container\.Sequential was not an allowed global/],
 ])("%s is refused by the name of what it would call", (file, message) => {
   const load = (): unknown => files.deserialize(bytesOf(file));
   expect(load).toThrow(UnpicklingError);
@@ -105,7 +104,7 @@ test("the legacy format has no checksum: a flipped bit in a tensor loads as one 
 test.each([
   ["a protocol that is none", "\x80\x02}.", /Invalid protocol version: \{\}/],
   ["another protocol", "\x80\x02K\x07.", /Invalid protocol version: 7/],
-  ["no system", "\x80\x02M\xe9\x03.N.", /big-endian/],
+  ["no system", "\x80\x02M\xe9\x03.N.", /expected the description of a system, found None/],
   ["keys that are no strings", "\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.N.]}a.", /the list of storages is wrong/],
   ["a storage that nothing uses", "\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.N.]U\x01aa.", /no tensor uses it/],
 ])("a legacy file with %s is refused", (_what, rest, message) => {

@@ -265,7 +265,7 @@ test("a byte order, a version and a TorchScript archive that are not read", () =
   const none = pickleOf("N.");
   expect(files.deserialize(archiveOf(none))).toBe(null);
   expect(() => files.deserialize(archiveOf(none, { byteorder: pickleOf("mixed") }))).toThrow(/found "mixed"/);
-  expect(() => files.deserialize(archiveOf(none, { "constants.pkl": none }))).toThrow(/is a TorchScript archive/);
+  expect(() => files.deserialize(archiveOf(none, { "constants.pkl": none }))).toThrow(/expected a TorchScript module/);
   const version = (text: string): Uint8Array =>
     zipBytes([
       { name: "x/data.pkl", data: () => none },

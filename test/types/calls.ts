@@ -39,4 +39,4 @@ const pair = new Pair();
 export const outputs: [torch.Tensor, torch.Tensor] = pair(x);
 // @ts-expect-error a module's arguments are its forward's
 pair("x");
-export const optimizer: optim.Optimizer = new optim.Adam(pair.parameters(), { lr: 1e-3, betas: [0.9, 0.99] });
+export const optimizer: torch.optim.Optimizer = new optim.Adam(pair.parameters(), { lr: 1e-3, betas: [0.9, 0.99] });

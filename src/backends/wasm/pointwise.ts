@@ -13,6 +13,7 @@ import type { ValueType } from "./opcodes.ts";
 import { cutDims, cuttingDim, numelOf, ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
 import { Plans, placeTable } from "./plans.ts";
 import type { KernelFunction, Team } from "./team.ts";
+import { compileTurn, isCopy, turnedDim, turnedWords } from "./transpose.ts";
 import { isLight } from "./weight.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
@@ -34,6 +35,12 @@ export function pointwise(kernel: PointwiseKernel, context: WasmContext): Pointw
   const itemsizes = [kernel.output, ...kernel.inputs].map((name) => dtypes[name].itemsize);
   const row = (classes: string): Row => once(rows, classes, () => compileRow(kernel, context, classes));
   const grid = (classes: string): Grid => once(grids, classes, () => compileGrid(kernel, context, classes));
+  const turns = isCopy(kernel) && itemsizes[0] === 4;
+  let turn: Grid | null = null;
+  const turnedPlan = (dims: Dims, down: number): Plan => {
+    turn ??= compileTurn(context);
+    return { grid: turn, ...turnedWords(dims, down) };
+  };
   const planOf = (dims: Dims): Plan => {
     const { size: n, last, rest } = popDim(dims);
     const classes = last.map(classOf).join("");
@@ -46,10 +53,12 @@ export function pointwise(kernel: PointwiseKernel, context: WasmContext): Pointw
   const partsOf = (shape: readonly number[], operands: readonly Operand[], pieces: number): Part[] => {
     const strides = operands.map((operand) => operand.strides);
     const { shape: sizes, strides: ordered } = orderByStride({ shape, strides });
-    const whole = tiles(rowLast(collapse(sizes, ordered)));
+    const flat = rowLast(collapse(sizes, ordered));
+    const down = turns ? turnedDim(flat) : -1;
+    const whole = down >= 0 ? [wholeTile(flat)] : tiles(flat);
     const cut = pieces === 1 ? whole : whole.flatMap((tile) => cutTile(tile, pieces));
     return cut.map(({ dims, offsets }) => ({
-      ...planOf(dims),
+      ...(down >= 0 ? turnedPlan(dims, down) : planOf(dims)),
       offsets: offsets.map((offset, k) => offset * itemsizes[k]!),
     }));
   };
@@ -159,12 +168,14 @@ interface Tile {
   readonly offsets: readonly number[];
 }
 
+const wholeTile = (dims: Dims): Tile => ({ dims, offsets: dims.strides.map(() => 0) });
+
 /**
  * Rows that cross an operand's cache lines are cut into tiles, which go down those lines before the next ones. The
  * last, narrower tile is a part of its own.
  */
 function tiles(dims: Dims): readonly Tile[] {
-  const whole = { dims, offsets: dims.strides.map(() => 0) };
+  const whole = wholeTile(dims);
   const last = dims.shape.length - 1;
   const n = dims.shape[last] ?? 1;
   const crossed = (dim: number): boolean => dims.strides.some((list) => list[dim] === 1 && list[last]! > 1);

@@ -8,7 +8,7 @@ import { fn, unrecorded } from "../define.ts";
 import { checkRows, frequencies, needIndices, paddingRow, refuseSparse, renormRows } from "./embedding.ts";
 import { oneNode } from "./one-node.ts";
 import { int64Tensor } from "./pad.ts";
-import { dense } from "./raw.ts";
+import { dense, elements } from "./raw.ts";
 
 /** What becomes of a bag's rows. */
 export type BagMode = "sum" | "mean" | "max";
@@ -38,7 +38,7 @@ interface Bags {
   readonly weights: Tensor | null;
 }
 
-const longs = (t: Tensor): bigint[] => [...(dense(t).impl.storage.window(int64) as BigInt64Array)];
+const longs = (t: Tensor): bigint[] => [...(elements(dense(t)) as BigInt64Array)];
 
 function checkOffsets(offsets: readonly bigint[], length: number): void {
   check(

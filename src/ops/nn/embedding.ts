@@ -9,7 +9,7 @@ import { copyKernel, differentiable, fn, unrecorded } from "../define.ts";
 import { isMeta } from "../operands.ts";
 import { longHint } from "./loss-class.ts";
 import { int64Tensor } from "./pad.ts";
-import { dense } from "./raw.ts";
+import { dense, elements } from "./raw.ts";
 
 /** Throws unless the indices are int64 or int32. */
 export function needIndices(op: string, indices: Tensor): void {
@@ -54,7 +54,7 @@ export function renormRows(weight: Tensor, flat: Tensor, maxNorm: number, normTy
   if (isMeta(weight)) return;
   unrecorded(() => {
     checkInplace(weight, false);
-    const used = [...new Set(dense(flat).impl.storage.window(int64) as BigInt64Array)].sort((a, b) => (a < b ? -1 : 1));
+    const used = [...new Set(elements(dense(flat)) as BigInt64Array)].sort((a, b) => (a < b ? -1 : 1));
     if (used.length === 0) return;
     const index = int64Tensor(weight, BigInt64Array.from(used));
     const rows = weight.detach().indexSelect(0, index);

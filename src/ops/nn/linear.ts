@@ -19,8 +19,9 @@ export const linear: Linear = fn<Linear>(
     if (bias === null) return input.matmul(weight.dim() === 2 ? weight.t() : weight);
     if (input.dim() === 2) return bias.addmm(input, weight.t());
     if (input.dim() > 2 && input.isContiguous() && weight.dim() === 2) {
-      const flat = input.view(-1, input.shape.at(-1)!);
-      return bias.addmm(flat, weight.t()).view([...input.shape.slice(0, -1), weight.shape[0]!]);
+      const { shape } = input.impl.layout;
+      const flat = input.view(-1, shape.at(-1)!);
+      return bias.addmm(flat, weight.t()).view([...shape.slice(0, -1), weight.impl.layout.shape[0]!]);
     }
     return input.matmul(weight.dim() === 2 ? weight.t() : weight).add(bias);
   },

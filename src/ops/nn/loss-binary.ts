@@ -73,15 +73,15 @@ export const binaryCrossEntropy: BinaryCrossEntropy = fn<BinaryCrossEntropy>(
     const [x, t, weight] = [v.input as Tensor, v.target as Tensor, v.weight as Tensor | null];
     const reduction = reductionOf(v);
     check(
-      equalShapes(x.shape, t.shape),
+      equalShapes(x.impl.layout.shape, t.impl.layout.shape),
       () =>
         `Using a target size (${sizeOf(t.shape)}) that is different to the input size (${sizeOf(x.shape)}) is ` +
         "deprecated. Please ensure they have the same size.",
       ValueError,
     );
-    const shape = weight === null ? x.shape : broadcastShapes(t.shape, weight.shape);
+    const shape = weight === null ? x.impl.layout.shape : broadcastShapes(t.shape, weight.shape);
     check(
-      equalShapes(shape, x.shape),
+      equalShapes(shape, x.impl.layout.shape),
       () => `The expanded size of the weight ${sizeOf(shape)} must match the input size ${sizeOf(x.shape)}`,
     );
     check(x.dtype.isFloatingPoint, () => `"binary_cross_entropy" not implemented for '${x.dtype.scalarName}'`);

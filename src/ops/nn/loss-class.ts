@@ -54,7 +54,7 @@ function nll(input: Tensor, target: Tensor, s: Nll): Tensor {
   });
   const shape = input.shape;
   return differentiable(s.node, state.out.detach(), [input], [state.slope], ([g], [slope]) => [
-    g!.newZeros(shape).scatterAdd(dim, state.along, g!.mul(slope!).unsqueeze(dim)),
+    g!.newZeros(shape).scatterAdd_(dim, state.along, g!.mul(slope!).unsqueeze(dim)),
   ]);
 }
 

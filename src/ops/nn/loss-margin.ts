@@ -13,7 +13,7 @@ import { logsigmoid } from "./activation.ts";
 import { longHint } from "./loss-class.ts";
 import { oneNode } from "./one-node.ts";
 import { int64Tensor } from "./pad.ts";
-import { alias, dense } from "./raw.ts";
+import { alias, dense, elements } from "./raw.ts";
 import { type Reduction, reduced, reductionOf } from "./reduction.ts";
 
 const tail = "sizeAverage:bool?=null reduce:bool?=null reduction:str='mean'";
@@ -311,8 +311,8 @@ function multilabelSlopes(x: Tensor, t: Tensor, rows: number, classes: number): 
   const labels = dense(t);
   const losses = emptyTensor([rows], dtypes.float64);
   const slopes = emptyTensor([rows, classes], dtypes.float64);
-  const values = source.impl.storage.window(dtypes.float64) as Float64Array;
-  const targets = labels.impl.storage.window(int64) as BigInt64Array;
+  const values = elements(source) as Float64Array;
+  const targets = elements(labels) as BigInt64Array;
   const out = losses.impl.storage.window(dtypes.float64) as Float64Array;
   const slope = slopes.impl.storage.window(dtypes.float64) as Float64Array;
   slope.fill(0, 0, rows * classes);

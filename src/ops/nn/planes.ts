@@ -7,7 +7,7 @@ import { runner } from "../../ir/runtime.ts";
 import { fillRaw } from "../create.ts";
 import { differentiable } from "../define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
-import { dense } from "./raw.ts";
+import { dense, elements } from "./raw.ts";
 
 /** How a position outside of the plane is reported. */
 export type OutOfPlane = (position: number) => Error;
@@ -16,7 +16,7 @@ const unexpected: OutOfPlane = (position) => new RuntimeError(`index ${position}
 
 /** Both kernels take negative indices as counted from the end, which is never meant here. */
 function refuseNegative(indices: Tensor, report: OutOfPlane): void {
-  for (const i of indices.impl.storage.window(int64) as BigInt64Array) if (i < 0n) throw report(Number(i));
+  for (const i of elements(indices) as BigInt64Array) if (i < 0n) throw report(Number(i));
 }
 
 const along = (t: Tensor, strides: readonly number[]): Operand => ({ address: operand(t, true).address, strides });

@@ -1,5 +1,5 @@
 /** What the raw code of torch.nn.functional shares: dense operands, aliases, workspaces, lists of sizes. */
-import { type DType, float32, float64 } from "../../core/dtype.ts";
+import { type DType, float32, float64, type TypedArray } from "../../core/dtype.ts";
 import { check, NotImplementedError } from "../../core/errors.ts";
 import { Layout } from "../../core/layout.ts";
 import { type Tensor, wrap } from "../../core/tensor.ts";
@@ -10,6 +10,12 @@ import { emptyTensor } from "../operands.ts";
 /** The tensor without history and in row-major order without gaps. */
 export function dense(t: Tensor): Tensor {
   return unrecorded(() => t.detach().contiguous());
+}
+
+/** The elements of a dense tensor in memory, which may begin inside its storage: read before anything is allocated. */
+export function elements(t: Tensor): TypedArray {
+  const { storage, layout, dtype } = t.impl;
+  return storage.window(dtype).subarray(layout.offset, layout.offset + layout.numel);
 }
 
 /** The same memory in another layout, without history and no view: for raw code on fresh results. */

@@ -14,7 +14,12 @@ const written: Samples = (m) => [
   [m.tensor([]), 0, m.of([], [0], "int64"), m.tensor([])],
   [m.tensor([2, 3]), 1, m.of([2, 0], [], "int64"), m.tensor([2, 1])],
 ];
-const repeatedly = (m: Maker): readonly unknown[] => [m.tensor([3, 2]), 0, m.of([3, 2], [0, 1, 0, 1, 2, 0], "int64"), m.tensor([3, 2])];
+const repeatedly = (m: Maker): readonly unknown[] => [
+  m.tensor([3, 2]),
+  0,
+  m.of([3, 2], [0, 1, 0, 1, 2, 0], "int64"),
+  m.tensor([3, 2]),
+];
 const gathered: Samples = (m) => [
   [m.tensor([3, 4]), 1, m.index([3, 2], 4)],
   [m.tensor([3, 2]), 0, m.index([2, 2], 3)],
@@ -23,7 +28,13 @@ const gathered: Samples = (m) => [
 ];
 const ways = (m: Maker): (readonly unknown[] | Sample)[] =>
   ["sum", "prod", "mean", "amax", "amin"].flatMap((reduce) => [
-    [m.tensor([3, 4]), 1, m.of([3, 3], [0, 3, 1, 2, 2, 0, 1, 1, 1], "int64"), m.tensor([3, 3], { step: 1 / 64 }), reduce],
+    [
+      m.tensor([3, 4]),
+      1,
+      m.of([3, 3], [0, 3, 1, 2, 2, 0, 1, 1, 1], "int64"),
+      m.tensor([3, 3], { step: 1 / 64 }),
+      reduce,
+    ],
     valueOnly(m.tensor([4]), 0, m.of([3], [0, 1, 0], "int64"), m.tensor([3]), reduce, { includeSelf: false }),
   ]);
 
@@ -40,7 +51,10 @@ export const indexing: Table = {
     [m.tensor([3, 2]), [m.of([3], [1, 0, 1], "int64"), m.of([3], [0, 1, 0], "int64")], m.tensor([3]), true],
     byData(m.tensor([3]), [m.of([3], [1, 0, 1], "bool", false)], m.tensor([])),
   ],
-  indexAdd: (m) => [...rows(m), [m.tensor([3, 2]), 0, m.of([4], [0, 1, 0, 2], "int64"), m.tensor([4, 2]), { alpha: 2 }]],
+  indexAdd: (m) => [
+    ...rows(m),
+    [m.tensor([3, 2]), 0, m.of([4], [0, 1, 0, 2], "int64"), m.tensor([4, 2]), { alpha: 2 }],
+  ],
   indexCopy: rows,
   indexFill: (m) => [
     [m.tensor([3, 2]), 0, m.index([2], 3), 2],
@@ -68,8 +82,16 @@ export const indexing: Table = {
     [m.tensor([2, 3]), m.of([3], [1, 1, -1], "int64"), m.tensor([3]), true],
     [m.tensor([]), m.of([1], [0], "int64"), m.tensor([1])],
   ],
-  take: (m) => [[m.tensor([2, 3]), m.index([2, 2], 6)], [m.tensor([]), m.of([], [0], "int64")], [m.tensor([2]), m.of([0], [], "int64")]],
-  takeAlongDim: (m) => [[m.tensor([2, 3]), m.index([2, 2], 3), 1], [m.tensor([2, 3]), m.index([4], 6)], [m.tensor([3, 1]), m.index([2, 2], 3), 0]],
+  take: (m) => [
+    [m.tensor([2, 3]), m.index([2, 2], 6)],
+    [m.tensor([]), m.of([], [0], "int64")],
+    [m.tensor([2]), m.of([0], [], "int64")],
+  ],
+  takeAlongDim: (m) => [
+    [m.tensor([2, 3]), m.index([2, 2], 3), 1],
+    [m.tensor([2, 3]), m.index([4], 6)],
+    [m.tensor([3, 1]), m.index([2, 2], 3), 0],
+  ],
   scatter: (m) => [
     ...written(m),
     [m.tensor([3, 4]), 1, m.index([3, 2], 4), 2],
@@ -78,4 +100,10 @@ export const indexing: Table = {
   ],
   scatterAdd: (m) => [...written(m), repeatedly(m)],
   scatterReduce: ways,
+  unravelIndex: (m) => [valueOnly(m.of([3], [5, 0, 3], "int64"), [2, 3]), valueOnly(m.of([], [2], "int64"), [4])],
+  fillDiagonal_: (m) => [
+    valueOnly(m.tensor([3, 3]), 2),
+    valueOnly(m.tensor([5, 2]), 1, true),
+    valueOnly(m.tensor([2, 3]), 0),
+  ],
 };

@@ -45,7 +45,11 @@ const clamp: Samples = (m) => [
   [m.tensor([2, 3]), null, 1],
   [m.tensor([3]), { min: 0 }],
   valueOnly(m.special(), -1, 1),
-  [m.tensor([2, 3]), m.tensor([2, 3], { step: 1 / 64, domain: [-2, 0] }), m.tensor([3], { step: 1 / 64, domain: [0, 2] })],
+  [
+    m.tensor([2, 3]),
+    m.tensor([2, 3], { step: 1 / 64, domain: [-2, 0] }),
+    m.tensor([3], { step: 1 / 64, domain: [0, 2] }),
+  ],
   [m.tensor([]), 0.5, 1.5],
   [m.tensor([0, 3]), -1, 1],
 ];
@@ -101,7 +105,10 @@ export const pointwise: Table = {
       [m.fixed(m.tensor([0, 3])), m.tensor([3])],
     ],
   },
-  xlogy: (m) => [[m.positive([2]), 2], [2, m.positive([2])]],
+  xlogy: (m) => [
+    [m.positive([2]), 2],
+    [2, m.positive([2])],
+  ],
   "special.xlog1py": (m) => [[2, m.positive([2])]],
   pow: (m) => [
     [m.tensor([2, 3]), 2],

@@ -86,8 +86,8 @@ const matrixNorms: Samples = (m) => [
   [m.tensor([2, 2, 3]), "fro", [1, 2], true],
   [m.tensor([3, 2, 2]), 1, [0, 2]],
 ];
-/** The weights are checked by value. */
-const weighted = (args: readonly unknown[]): Sample => ({ args, gradient: true, needsData: true });
+/** Differentiable, and of a shape or an error that depends on values. */
+const inspected = (args: readonly unknown[]): Sample => ({ args, gradient: true, needsData: true });
 const counts = (m: Maker, shape: readonly number[]) => m.index(shape, 5);
 const places: Samples = (m) => [valueOnly(m.tensor([2, 3])), valueOnly(m.tensor([]))];
 
@@ -115,7 +115,12 @@ export const reductions: Table = {
     [m.tensor([4, 2, 3]), 2, 3],
     [m.tensor([]), []],
   ],
-  aminmax: (m) => [[m.tensor([2, 3])], [m.tensor([2, 3]), { dim: 1 }], [m.tensor([2, 3]), { dim: 0, keepdim: true }], [m.tensor([])]],
+  aminmax: (m) => [
+    [m.tensor([2, 3])],
+    [m.tensor([2, 3]), { dim: 1 }],
+    [m.tensor([2, 3]), { dim: 0, keepdim: true }],
+    [m.tensor([])],
+  ],
   argmax: oneDim,
   argmin: oneDim,
   max: extremum,
@@ -126,7 +131,12 @@ export const reductions: Table = {
   stdMean: spread,
   var: spread,
   varMean: spread,
-  countNonzero: (m) => [[m.of([2, 3], [0, 2, 1, 0, 0, 3])], [m.tensor([2, 3, 2]), [0, 2]], [m.tensor([])], [m.tensor([0, 3]), 0]],
+  countNonzero: (m) => [
+    [m.of([2, 3], [0, 2, 1, 0, 0, 3])],
+    [m.tensor([2, 3, 2]), [0, 2]],
+    [m.tensor([])],
+    [m.tensor([0, 3]), 0],
+  ],
   logsumexp: (m) => [
     [m.tensor([2, 3]), 1],
     [m.tensor([2, 3, 2]), [0, 2], true],
@@ -146,7 +156,11 @@ export const reductions: Table = {
   argsort: sorting,
   sort: sorting,
   msort: (m) => [[m.tensor([2, 3])], [m.tensor([3])], [m.tensor([0, 2])]],
-  kthvalue: (m) => [[m.tensor([2, 3]), 2], [m.tensor([3, 2]), 1, 0, true], [m.tensor([]), 1]],
+  kthvalue: (m) => [
+    [m.tensor([2, 3]), 2],
+    [m.tensor([3, 2]), 1, 0, true],
+    [m.tensor([]), 1],
+  ],
   topk: (m) => [
     [m.tensor([2, 3]), 2],
     [m.tensor([3, 2]), 2, 0, false],
@@ -154,7 +168,12 @@ export const reductions: Table = {
     [m.tensor([2, 3]), 0],
     valueOnly(m.special(), 4),
   ],
-  mode: (m) => [[m.tensor([2, 3])], valueOnly(m.of([2, 4], [1, 2, 2, 3, 0, 0, 1, 1])), valueOnly(m.of([3, 2], [1, 2, 1, 0, 3, 0]), 0, true), [m.tensor([])]],
+  mode: (m) => [
+    [m.tensor([2, 3])],
+    valueOnly(m.of([2, 4], [1, 2, 2, 3, 0, 0, 1, 1])),
+    valueOnly(m.of([3, 2], [1, 2, 1, 0, 3, 0]), 0, true),
+    [m.tensor([])],
+  ],
   norm: (m) => [...norms(m), [m.tensor([2, 3]), "fro", [0, 1]]],
   dist: (m) => [
     [m.tensor([2, 3]), m.tensor([2, 3], { step: 1 / 64 })],
@@ -169,7 +188,11 @@ export const reductions: Table = {
     [m.tensor([2, 3]), m.tensor([2, 3], { step: 1 / 64 }), { p: Number.POSITIVE_INFINITY }],
     [m.tensor([0, 3]), m.tensor([2, 3])],
   ],
-  renorm: (m) => [[m.tensor([2, 3]), 2, 0, 1.5], [m.tensor([2, 3, 2]), 1, 1, 2], [m.tensor([0, 3]), 2, 0, 1]],
+  renorm: (m) => [
+    [m.tensor([2, 3]), 2, 0, 1.5],
+    [m.tensor([2, 3, 2]), 1, 1, 2],
+    [m.tensor([0, 3]), 2, 0, 1],
+  ],
   "linalg.norm": (m) => [
     [m.tensor([2, 3])],
     [m.tensor([2, 3]), "fro"],
@@ -184,17 +207,21 @@ export const reductions: Table = {
   "linalg.matrixNorm": matrixNorms,
   histc: (m) => [valueOnly(m.tensor([2, 3]), 4), valueOnly(m.tensor([7]), 3, -2, 2), valueOnly(m.tensor([]), 2)],
   histogram: (m) => [
-    valueOnly(m.tensor([2, 3]), 3),
+    [m.tensor([2, 3]), 3],
     valueOnly(m.tensor([2, 3]), 3, { range: [-2, 2], density: true }),
     valueOnly(m.tensor([2, 3]), m.of([4], [-3, -1, 0, 2]), { weight: m.positive([2, 3]) }),
   ],
   histogramdd: (m) => [
-    valueOnly(m.tensor([5, 2]), [2, 3]),
+    [m.tensor([5, 2]), [2, 3]],
     valueOnly(m.tensor([5, 2]), [m.of([3], [-4, 0, 4]), m.of([4], [-4, -1, 1, 4])]),
   ],
-  bincount: (m) => [byData(counts(m, [7])), byData(counts(m, [4]), m.positive([4])), byData(counts(m, [0]), { minlength: 3 })],
+  bincount: (m) => [
+    byData(counts(m, [7])),
+    inspected([counts(m, [4]), m.positive([4])]),
+    byData(counts(m, [0]), { minlength: 3 }),
+  ],
   unique: (m) => [
-    byData(m.tensor([2, 3])),
+    inspected([m.tensor([2, 3])]),
     byData(m.of([6], [1, 2, 1, 0, 2, 1]), true, true, true),
     byData(m.of([3, 2], [1, 0, 1, 0, 0, 1]), true, true, true, 0),
     byData(m.tensor([0])),
@@ -202,6 +229,7 @@ export const reductions: Table = {
   uniqueConsecutive: (m) => [
     byData(m.of([6], [1, 1, 0, 0, 1, 2]), true, true),
     byData(m.of([3, 2], [1, 0, 1, 0, 0, 1]), { dim: 0 }),
+    inspected([m.tensor([4])]),
     byData(m.tensor([])),
   ],
   bucketize: (m) => [
@@ -219,7 +247,7 @@ export const reductions: Table = {
   cov: (m) => [
     [m.tensor([2, 4])],
     [m.tensor([4]), { correction: 0 }],
-    weighted([m.tensor([2, 3]), { fweights: m.of([3], [1, 2, 3], "int64"), aweights: m.fixed(m.positive([3])) }]),
+    inspected([m.tensor([2, 3]), { fweights: m.of([3], [1, 2, 3], "int64"), aweights: m.fixed(m.positive([3])) }]),
     valueOnly(m.tensor([])),
   ],
   corrcoef: (m) => [[m.tensor([2, 4])], [m.tensor([4])]],
@@ -247,7 +275,12 @@ export const reductions: Table = {
     valueOnly(2, m.tensor([3])),
     valueOnly(m.tensor([0]), m.tensor([2])),
   ],
-  nonzero: (m) => [byData(m.tensor([2, 3])), byData(m.tensor([2, 3]), { asTuple: true }), byData(m.tensor([])), byData(m.tensor([0, 2]))],
+  nonzero: (m) => [
+    byData(m.tensor([2, 3])),
+    byData(m.tensor([2, 3]), { asTuple: true }),
+    byData(m.tensor([])),
+    byData(m.tensor([0, 2])),
+  ],
   argwhere: (m) => [byData(m.tensor([2, 3])), byData(m.tensor([]))],
   numel: places,
   trace: (m) => [[m.tensor([2, 3])], [m.tensor([0, 2])]],

@@ -1,0 +1,122 @@
+/** `torch.npy`: NumPy's files. */
+
+import { check, ValueError } from "../core/errors.ts";
+import { announce } from "../core/observe.ts";
+import { isTensor, type Tensor } from "../core/tensor.ts";
+import { deflateBytes, prepareInflate } from "./inflate.ts";
+import { isBytes, join, type LoadSource, plainBytes, withSource } from "./input.ts";
+import { npyHeader, readNpyHeader } from "./npy-format.ts";
+import { contiguousStrides } from "./open.ts";
+import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
+import { bytesSource, type Source } from "./source.ts";
+import { tensors as adapter } from "./tensors.ts";
+import { ZipReader } from "./zip-read.ts";
+import { type ZipInput, zipChunks } from "./zip-write.ts";
+
+/** Tensors by their names, or in order: `arr_0`, `arr_1`, … */
+export type Arrays = ReadonlyMap<string, Tensor> | readonly Tensor[] | { readonly [name: string]: Tensor };
+
+// ---------------------------------------------------------------- reading
+
+function readArray(source: Source): Tensor {
+  const { dtype, shape, fortran, start, nbytes, bigEndian, numberSize } = readNpyHeader(source);
+  check(adapter.hasDType(dtype), () => `${source.name}: dtype ${dtype}, which Cresset has not`, TypeError);
+  const storage = adapter.makeStorage(nbytes, "cpu");
+  const bytes = adapter.bytes(storage)!;
+  if (nbytes > 0) source.readInto(start, bytes);
+  if (bigEndian) for (let i = 0; i < nbytes; i += numberSize) bytes.subarray(i, i + numberSize).reverse();
+  const strides = fortran ? contiguousStrides([...shape].reverse()).reverse() : contiguousStrides(shape);
+  return adapter.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false }) as Tensor;
+}
+
+/** The tensor in a file that NumPy's `save` wrote; one in Fortran order keeps its strides. */
+export async function load(src: LoadSource): Promise<Tensor> {
+  return withSource(src, readArray);
+}
+
+/** The tensor in the bytes of a `.npy` file. */
+export function deserialize(bytes: ArrayBufferLike | ArrayBufferView): Tensor {
+  if (!isBytes(bytes)) throw new TypeError("deserialize(): expected an ArrayBuffer or a typed array");
+  return readArray(bytesSource(plainBytes(bytes), "the npy bytes"));
+}
+
+/** The tensors in a `.npz` file by their names. */
+export async function loadz(src: LoadSource): Promise<Map<string, Tensor>> {
+  await prepareInflate();
+  return withSource(src, (source) => {
+    const zip = new ZipReader(source);
+    const found = new Map<string, Tensor>();
+    for (const name of zip.entries.keys()) {
+      check(name.endsWith(".npy"), () => `${source.name}: entry ${name} is no array`, ValueError);
+      const member = bytesSource(zip.read(name), `${source.name}, entry ${name}`);
+      found.set(name.slice(0, -".npy".length), readArray(member));
+    }
+    return found;
+  });
+}
+
+// ---------------------------------------------------------------- writing
+
+/** The file in two pieces. Tensors in Fortran order stay so, as in NumPy; others are written row by row. */
+function chunksOf(x: unknown, what: string): [header: Uint8Array, data: Uint8Array] {
+  if (!isTensor(x)) throw new TypeError(`${what}: expected a Tensor, not ${typeof x}`);
+  const source = x.detach();
+  const fortran = !source.isContiguous() && source.permute(reversed(source.dim())).isContiguous();
+  const packed = fortran || source.isContiguous() ? source : source.contiguous();
+  const header = npyHeader(packed.dtype.name, packed.shape, fortran);
+  const { storage, offset } = adapter.describe(packed)!;
+  const { itemsize } = packed.dtype;
+  const begin = offset * itemsize;
+  return [header, adapter.bytes(storage)!.subarray(begin, begin + packed.numel() * itemsize)];
+}
+
+const reversed = (n: number): number[] => Array.from({ length: n }, (_, i) => n - 1 - i);
+
+/** The bytes of a `.npy` file, as NumPy would write them. */
+export function serialize(x: Tensor): Uint8Array<ArrayBuffer> {
+  return join(chunksOf(x, "serialize()"));
+}
+
+/**
+ * Writes a tensor for NumPy; the file changes whole or not at all.
+ * @example await torch.npy.save("x.npy", torch.ones(2, 3))
+ */
+export async function save(file: SaveDestination, x: Tensor, options: SaveOptions = {}): Promise<void> {
+  const chunks = chunksOf(x, "save()");
+  await writeTo(file, () => chunks, options);
+  announce(() => ({ kind: "save", value: x }));
+}
+
+function named(arrays: Arrays): [string, Tensor][] {
+  if (Array.isArray(arrays)) return arrays.map((x: Tensor, i) => [`arr_${i}`, x]);
+  return arrays instanceof Map ? [...arrays] : Object.entries(arrays as { readonly [name: string]: Tensor });
+}
+
+async function writeArchive(
+  file: SaveDestination,
+  arrays: Arrays,
+  options: SaveOptions,
+  pack: (bytes: Uint8Array) => Pick<ZipInput, "data" | "deflated">,
+): Promise<void> {
+  const entries = named(arrays);
+  for (const [name, x] of entries) {
+    if (!isTensor(x)) throw new TypeError(`savez(): ${name} is no Tensor`);
+    npyHeader(x.dtype.name, x.shape, false);
+  }
+  const inputs = function* (): Generator<ZipInput> {
+    for (const [name, x] of entries) yield { name: `${name}.npy`, ...pack(join(chunksOf(x, "savez()"))) };
+  };
+  await writeTo(file, () => zipChunks(inputs()), options);
+  announce(() => ({ kind: "save", value: arrays }));
+}
+
+/** Writes tensors to an archive of arrays. */
+export async function savez(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
+  return writeArchive(file, arrays, options, (bytes) => ({ data: () => bytes }));
+}
+
+/** Writes tensors to an archive of deflated arrays. */
+export async function savezCompressed(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
+  await prepareInflate();
+  return writeArchive(file, arrays, options, (bytes) => ({ data: () => bytes, deflated: deflateBytes(bytes) }));
+}
