@@ -18,7 +18,11 @@ export default defineConfig({
       external: ["fflate", "koffi"],
       output: {
         entryFileNames: "[name].js",
-        minify: { mangle: false, compress: false, codegen: { removeWhitespace: true } },
+        minify: {
+          mangle: { keepNames: true },
+          compress: { keepNames: { function: true, class: true } },
+          codegen: { removeWhitespace: true },
+        },
         chunkFileNames: "[name].js",
         codeSplitting: { groups: [{ name: part }] },
       },

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import * as torch from "../src/index.ts";
 
-const { nn, optim, linalg } = torch;
+const { nn, optim } = torch;
 const F = nn.functional;
 
 /** The operands of a case, with the shape in the name. */

@@ -10,6 +10,7 @@ type Node = inspector.Profiler.ProfileNode;
 const parts: readonly (readonly [bucket: string, path: RegExp])[] = [
   ["autograd", /\/autograd\//],
   ["memory", /\/core\/(storage|memory|heap|blocks|scope|collector)\.js$/],
+  ["lens", /\/lens\//],
   ["modules, optimizers", /\/(nn|optim)\//],
   ["serialization, copies", /\/(serialize|copy)\/|\/fflate\//],
   ["dispatch", /\/(ops|ir|core|backends)\/|\/install\.js$/],
@@ -17,7 +18,7 @@ const parts: readonly (readonly [bucket: string, path: RegExp])[] = [
 
 /** Files that serve every operator: what calls them is more telling. */
 const general =
-  /\/ops\/(define|pointwise|reduce|operands|call|writes|one-node)\.js$|\/(ir|backends|core|autograd)\/|install/;
+  /\/ops\/(define|pointwise|reduce|operands|call|writes|one-node)\.js$|\/(ir|backends|core|autograd|lens)\/|install/;
 
 const collecting = new Set(["(garbage collector)", "gc"]);
 

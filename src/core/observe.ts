@@ -34,8 +34,8 @@ export type ObservedEvent =
   | { readonly kind: "copy"; readonly source: object; readonly copy: object }
   /** User code and the library share this memory from now on. */
   | { readonly kind: "share"; readonly storage: Storage }
-  /** `value` is being written to a file. */
-  | { readonly kind: "save"; readonly value: unknown };
+  /** `value` is about to be written; `wholeStorages`: in a format that holds storages, not elements. */
+  | { readonly kind: "save"; readonly value: unknown; readonly wholeStorages?: boolean };
 
 /** Called when what an event announced is over, with its result where it has one. */
 export type Ending = (result?: unknown) => void;

@@ -109,9 +109,9 @@ function checkTied(given: readonly [string, Tensor][], own: ReadonlyMap<string, 
 }
 
 /** A value is about to be written to a file. */
-export function onSave(value: unknown): void {
+export function onSave(value: unknown, wholeStorages: boolean): void {
   adviseDrift(value);
-  checkSmallViews(value);
+  if (wholeStorages) checkSmallViews(value);
 }
 
 /** Bytes from which it matters that more is saved than was meant. */

@@ -97,7 +97,7 @@ function note(event: ObservedEvent): void {
     case "save":
       settle();
       lookAtShared();
-      states.onSave(event.value);
+      states.onSave(event.value, event.wholeStorages === true);
       break;
   }
 }

@@ -1,7 +1,7 @@
 /** Operators whose results share storage with their input. */
 
-import type { DType } from "../core/dtype.ts";
 import type { Device } from "../core/device.ts";
+import type { DType } from "../core/dtype.ts";
 import { check, IndexError, ValueError } from "../core/errors.ts";
 import { equalShapes, Layout, list, product, wrapDim } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";

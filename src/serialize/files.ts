@@ -1,5 +1,4 @@
 /** `save`, `load`, `serialize` and `deserialize` over any library of tensors. */
-import { announce } from "../core/observe.ts";
 import type { TensorAdapter } from "./adapter.ts";
 import { checkpointChunks, readCheckpoint } from "./checkpoint.ts";
 import { prepareInflate } from "./inflate.ts";
@@ -23,8 +22,7 @@ export function filesOf(adapter: TensorAdapter): Files {
   return {
     async save(obj, dest, options = {}) {
       checkNames("save", options, ["durable"]);
-      await writeTo(dest, (name) => checkpointChunks(obj, adapter, name), options);
-      announce(() => ({ kind: "save", value: obj }));
+      return writeTo(dest, (name) => checkpointChunks(obj, adapter, name), options);
     },
     async load(src, options = {}) {
       checkNames("load", options, loadNames);

@@ -233,7 +233,12 @@ function make(module: string, name: string): object {
 function table(state: ReadonlyMap<string, unknown>, name: string): ReadonlyMap<unknown, unknown> {
   const found = state.get(name);
   if (found === undefined) return new Map();
-  if (found instanceof Map) return found;
+  if (found instanceof Map) {
+    for (const key of found.keys()) {
+      check(typeof key === "string", () => `${name} of a module has a name that is no string`, UnpicklingError);
+    }
+    return found;
+  }
   const plain = typeof found === "object" && found !== null && Object.getPrototypeOf(found) === null;
   check(plain, () => `the state of a module has no ${name}`, UnpicklingError);
   return new Map(Object.entries(found as object));
@@ -243,6 +248,7 @@ function fill(target: object, module: string, name: string, state: ReadonlyMap<s
   const type = find(module, name)!;
   const shell = target as AnyModule;
   const bad = (what: string): UnpicklingError => new UnpicklingError(`the state of a ${name}: ${what}`);
+  for (const key of state.keys()) if (typeof key !== "string") throw bad("an attribute whose name is no string");
   const training = state.get("training") ?? true;
   if (typeof training !== "boolean") throw bad("training is no bool");
   shell.training = training;

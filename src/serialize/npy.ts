@@ -74,6 +74,7 @@ const reversed = (n: number): number[] => Array.from({ length: n }, (_, i) => n 
 
 /** The bytes of a `.npy` file, as NumPy would write them. */
 export function serialize(x: Tensor): Uint8Array<ArrayBuffer> {
+  announce(() => ({ kind: "save", value: x }));
   return join(chunksOf(x, "serialize()"));
 }
 
@@ -82,9 +83,9 @@ export function serialize(x: Tensor): Uint8Array<ArrayBuffer> {
  * @example await torch.npy.save("x.npy", torch.ones(2, 3))
  */
 export async function save(file: SaveDestination, x: Tensor, options: SaveOptions = {}): Promise<void> {
+  announce(() => ({ kind: "save", value: x }));
   const chunks = chunksOf(x, "save()");
   await writeTo(file, () => chunks, options);
-  announce(() => ({ kind: "save", value: x }));
 }
 
 function named(arrays: Arrays): [string, Tensor][] {
@@ -106,8 +107,8 @@ async function writeArchive(
   const inputs = function* (): Generator<ZipInput> {
     for (const [name, x] of entries) yield { name: `${name}.npy`, ...pack(join(chunksOf(x, "savez()"))) };
   };
-  await writeTo(file, () => zipChunks(inputs()), options);
   announce(() => ({ kind: "save", value: arrays }));
+  await writeTo(file, () => zipChunks(inputs()), options);
 }
 
 /** Writes tensors to an archive of arrays. */

@@ -127,6 +127,7 @@ export function chunksOf(tensors: NamedTensors, metadata: Metadata | null): Gene
  * @throws RuntimeError for tensors that share memory: `saveModel` keeps one of each.
  */
 export function save(tensors: NamedTensors, metadata: Metadata | null = null): Uint8Array<ArrayBuffer> {
+  announce(() => ({ kind: "save", value: tensors }));
   return join([...chunksOf(tensors, metadata)]);
 }
 
@@ -140,9 +141,9 @@ export async function saveFile(
   metadata: Metadata | null = null,
   options: SaveOptions = {},
 ): Promise<void> {
+  announce(() => ({ kind: "save", value: tensors }));
   const chunks = chunksOf(tensors, metadata);
   await writeTo(filename, () => chunks, options);
-  announce(() => ({ kind: "save", value: tensors }));
 }
 
 /** Names without a tensor of their own, by the names of the tensors that they are. */
@@ -191,12 +192,12 @@ export async function saveModel(
   options: SaveModelOptions = {},
 ): Promise<void> {
   const { metadata = null, forceContiguous = true, ...rest } = options;
+  announce(() => ({ kind: "save", value: model }));
   const { state, ties } = untie(model.stateDict());
   if (forceContiguous) for (const [name, tensor] of state) state.set(name, tensor.contiguous());
   const all = new Map([...entriesOf(metadata ?? {}), ...ties]);
   const chunks = chunksOf(state, all.size > 0 || metadata !== null ? all : null);
   await writeTo(filename, () => chunks, rest);
-  announce(() => ({ kind: "save", value: model }));
 }
 
 // ---------------------------------------------------------------- reading

@@ -91,6 +91,7 @@ export async function saveSharded(
   options: SaveShardedOptions = {},
 ): Promise<string> {
   const { maxShardSize = 5e9, metadata = { format: "pt" }, name = "model", ...rest } = options;
+  announce(() => ({ kind: "save", value: tensors }));
   const { state, ties } = untie(tensors);
   const shards = split(state, maxShardSize);
   const place = new Map<string, string>();
@@ -111,7 +112,6 @@ export async function saveSharded(
   };
   const target = path.join(folder, `${name}.safetensors.index.json`);
   await writeTo(target, () => [new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)], rest);
-  announce(() => ({ kind: "save", value: tensors }));
   return target;
 }
 

@@ -12,7 +12,7 @@ const files: Files = filesOf({ ...tensors, modules });
  * @example await torch.save(model.stateDict(), "model.pt")
  */
 export const save: Files["save"] = async (obj, dest, options) => {
-  announce(() => ({ kind: "save", value: obj }));
+  announce(() => ({ kind: "save", value: obj, wholeStorages: true }));
   return files.save(obj, dest, options);
 };
 
@@ -24,7 +24,7 @@ export const load: Files["load"] = files.load;
 
 /** The bytes that `save` would write. */
 export const serialize: Files["serialize"] = (obj) => {
-  announce(() => ({ kind: "save", value: obj }));
+  announce(() => ({ kind: "save", value: obj, wholeStorages: true }));
   return files.serialize(obj);
 };
 

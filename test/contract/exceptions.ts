@@ -40,7 +40,16 @@ export const constant: ReadonlyMap<string, string> = reasons({
 
 /** Operators whose node throws in the backward pass, as PyTorch's. */
 export const throwingNode: ReadonlyMap<string, string> = reasons({
-  "PyTorch has not written the derivative": ["bincount", "floorDivide", "heaviside", "histogram", "histogramdd", "nextafter", "unique", "uniqueConsecutive"],
+  "PyTorch has not written the derivative": [
+    "bincount",
+    "floorDivide",
+    "heaviside",
+    "histogram",
+    "histogramdd",
+    "nextafter",
+    "unique",
+    "uniqueConsecutive",
+  ],
 });
 
 /** Operators that no real dtype has. */

@@ -4,7 +4,13 @@ import { disagreements, idleSamples } from "./agreement.ts";
 import { type Entry, mutates } from "./catalogue.ts";
 import { alwaysRefuses, constant, onceOnly, throwingNode, unmeasured, withoutMeta } from "./exceptions.ts";
 import { asMethod, byNames, formProblems, metaProblems } from "./forms.ts";
-import { differentiability, gradientProblems, inplaceGradientProblems, measured, secondGradientProblems } from "./gradients.ts";
+import {
+  differentiability,
+  gradientProblems,
+  inplaceGradientProblems,
+  measured,
+  secondGradientProblems,
+} from "./gradients.ts";
 import type { Table } from "./samples.ts";
 import { inplaceOptionProblems, inplaceProblems, mutatorProblems } from "./writing.ts";
 

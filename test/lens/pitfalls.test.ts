@@ -1,5 +1,5 @@
 /** The pitfalls of state dicts, optimizers, modules and shared memory: each warns, and its corrected twin does not. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -529,4 +529,22 @@ test("the lens turned off gives no advice and leaves no wrapper", () => {
   expect(torch.Tensor.prototype.add_).not.toBe(on);
   lens.enable();
   expect(codes(() => m.loadStateDict(m.stateDict()))).toEqual(["load-aliased"]);
+});
+
+test("a save that nobody waits for is looked at when it begins", async () => {
+  const m = mk();
+  const seen = await codesAsync(async () => {
+    const saved = torch.save(m.stateDict(), join(folder, "late.pt"));
+    trainOnce(m);
+    await saved;
+  });
+  expect(seen).toEqual([]);
+});
+
+test("the guide has a section for every warning and a row for every pitfall", () => {
+  const guide = readFileSync("docs/pitfalls.md", "utf8");
+  const sections = [...guide.matchAll(/^### (\S+)$/gm)].map((m) => m[1]);
+  expect(sections).toEqual([...lens.adviceCodes]);
+  const rows = [...guide.matchAll(/^\| P(\d+) \|/gm)].map((m) => Number(m[1]));
+  expect(rows).toEqual(Array.from({ length: 46 }, (_, i) => i + 1));
 });

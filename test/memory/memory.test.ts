@@ -54,7 +54,12 @@ describe("torch.scope", () => {
   test("frees what it made, and keeps what it returns", () => {
     memory.collect();
     const before = memory.stats().allocated;
-    const kept = torch.scope(() => torch.ones(2 ** 18).add(1).mul(2));
+    const kept = torch.scope(() =>
+      torch
+        .ones(2 ** 18)
+        .add(1)
+        .mul(2),
+    );
     expect(memory.stats().allocated - before).toBe(2 ** 20);
     expect(kept.at(0).item()).toBe(4);
   });

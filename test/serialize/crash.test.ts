@@ -1,10 +1,11 @@
 /** A writer that is killed, and a disk that is full: the old file or the new one, never a part. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { observe } from "../../src/core/observe.ts";
 import * as torch from "../../src/index.ts";
 import { fuzz } from "./mutations.ts";
 
@@ -30,7 +31,7 @@ run();
 test("a writer killed at any moment leaves one whole checkpoint", async () => {
   const path = join(folder, "model.pt");
   const script = join(folder, "writer.mts");
-  (await import("node:fs")).writeFileSync(script, writer);
+  writeFileSync(script, writer);
   const numbers: number[] = [];
   for (const wait of [3, 11, 19, 31, 47]) {
     const child = spawn(process.execPath, ["--import", "tsx", script, path], { stdio: ["ignore", "pipe", "inherit"] });
@@ -73,14 +74,23 @@ test("3000 mutated files load or are refused clearly", async () => {
   expect(refused).toBeGreaterThan(1000);
 }, 120_000);
 
-test("saving is announced once it is done", async () => {
-  const { observe } = await import("../../src/core/observe.ts");
+test("every way of saving is announced once, with what is saved", async () => {
   const heard: unknown[] = [];
   const stop = observe((event) => {
-    if (event.kind === "save") heard.push([event.value, existsSync(join(folder, "s.pt"))]);
+    if (event.kind === "save") heard.push(event.value);
   });
-  const value = { x: torch.ones(1) };
-  await torch.save(value, join(folder, "s.pt"));
+  const x = torch.ones(1);
+  const state = { x };
+  const model = new torch.nn.Linear(1, 1);
+  await torch.save(state, join(folder, "s.pt"));
+  torch.serialize(state);
+  await torch.safetensors.saveFile(state, join(folder, "s.safetensors"));
+  torch.safetensors.save(state);
+  await torch.safetensors.saveModel(model, join(folder, "m.safetensors"));
+  await torch.npy.save(join(folder, "x.npy"), x);
+  await torch.npy.savez(join(folder, "x.npz"), state);
   stop();
-  expect(heard).toEqual([[value, true]]);
+  const wanted = [state, state, state, state, model, x, state];
+  expect(heard.map((value, i) => value === wanted[i])).toEqual(wanted.map(() => true));
+  expect(heard.length).toBe(wanted.length);
 });

@@ -1,5 +1,4 @@
 /** Values at int64 positions of flattened planes, read and added: what max pooling and its inverse are made of. */
-import { int64 } from "../../core/dtype.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { GatherRun, Operand, ScatterRun } from "../../ir/kernel.ts";
