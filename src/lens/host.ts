@@ -1,5 +1,6 @@
 /** Memory that typed arrays share with tensors: whether both sides write to it. */
 import type { Storage } from "../core/storage.ts";
+import { onSettle } from "../core/warnings.ts";
 import { advise } from "./advice.ts";
 
 /** What is known of shared memory. */
@@ -51,7 +52,7 @@ export function beforeWrite(storage: Storage): () => void {
 }
 
 /** Looks whether user code wrote to memory that the library wrote to before. */
-export function lookAtShared(): void {
+function lookAtShared(): void {
   if (watched.length === 0) return;
   for (const ref of watched) {
     const storage = ref.deref();
@@ -65,6 +66,8 @@ export function lookAtShared(): void {
     return storage !== undefined && shared.get(storage)?.told === false;
   });
 }
+
+onSettle(lookAtShared);
 
 function look(storage: Storage, state: Shared): void {
   if (state.told || state.userWrote) return;

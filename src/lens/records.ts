@@ -8,6 +8,8 @@ import { type Found, visit } from "./visit.ts";
 export interface Baseline {
   readonly storage: Storage;
   readonly writes: number;
+  /** Writes through the entry itself: who edits a state dict means it. */
+  meant: number;
   /** The module or optimizer that it was taken from. */
   readonly owner: WeakRef<object> | null;
 }
@@ -103,7 +105,7 @@ export function takeEntries(state: ReadonlyMap<string, unknown>, owner: object):
 function baselineOf(t: Tensor, owner: WeakRef<object> | null): Baseline {
   const { storage } = t.impl;
   follow(storage);
-  return { storage, writes: storage.writes, owner };
+  return { storage, writes: storage.writes, meant: 0, owner };
 }
 
 /** Remembers all tensors in a model or a dictionary that holds the owner's own tensors. */
@@ -140,15 +142,19 @@ export interface Change {
   readonly by: string;
 }
 
-/** The entries in `value` whose memory was written to since they were taken; `intoModels`: also those of models. */
-export function changesIn(value: unknown, intoModels = true): Map<string, Change> {
+/**
+ * The entries in `value` whose memory was written to since they were taken; `unmeant`: without models, and without
+ * writes through the entries themselves.
+ */
+export function changesIn(value: unknown, unmeant = false): Map<string, Change> {
   const changes = new Map<string, Change>();
   const note = (found: unknown, { path, root, key }: Found): void => {
-    if (!isTensor(found) || (!intoModels && typeof root === "function")) return;
+    if (!isTensor(found) || (unmeant && typeof root === "function")) return;
     const baseline = (root === null ? undefined : byContainer.get(root)?.get(key)) ?? byTensor.get(found);
     if (baseline === undefined || baseline.storage !== found.impl.storage) return;
     const writes = baseline.storage.writes - baseline.writes;
-    if (writes > 0) changes.set(path, { writes, by: writersSince(baseline.storage, baseline.writes) });
+    if (writes > (unmeant ? baseline.meant : 0))
+      changes.set(path, { writes, by: writersSince(baseline.storage, baseline.writes) });
   };
   visit(value, note, isTaken);
   return changes;

@@ -81,7 +81,7 @@ export function onLoad(module: object, own: ReadonlyMap<string, Tensor>, source:
 const same = (a: Tensor, b: Tensor): boolean => placed(a).shape === placed(b).shape;
 
 function adviseDrift(value: unknown): void {
-  const changes = changesIn(value, false);
+  const changes = changesIn(value, true);
   const first = changes.entries().next().value;
   if (first === undefined) return;
   const [name, { writes, by }] = first;

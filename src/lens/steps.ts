@@ -5,6 +5,7 @@ import type { AnyModule } from "../nn/module.ts";
 import { isModule } from "../nn/registry.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { advise } from "./advice.ts";
+import { beforeWrite } from "./host.ts";
 import { overlapBytes } from "./overlap.ts";
 import { bracket } from "./records.ts";
 import { placed } from "./sharing.ts";
@@ -108,9 +109,12 @@ export function onStep(optimizer: Optimizer): () => void {
     params.map((param) => param.impl.storage),
     `${name}.step()`,
   );
+  const shared = params.filter((param) => param.impl.storage.host !== null);
+  const wrote = shared.map((param) => beforeWrite(param.impl.storage));
   checkZeroed(mine, params, name);
   return () => {
     written?.();
+    for (const done of wrote) done();
     steps++;
     checkGradients(optimizer, mine, params);
     checkTurns(mine, params, name);

@@ -55,6 +55,8 @@ function writing(name: string, original: Method): Method {
     const before = storage.writes;
     const result = original.apply(this, args);
     noteWrites(storage, before, `${name}()`, debug.on ? place() : null);
+    const entry = entryOf(this) ?? entryOf(this.impl.meta?.view?.base ?? this);
+    if (entry !== undefined) entry.meant += storage.writes - before;
     wrote?.();
     return result;
   };
@@ -98,6 +100,7 @@ function tapData({ get, set }: PropertyDescriptor): PropertyDescriptor {
   return {
     get(this: Tensor): unknown {
       const alias: unknown = get!.call(this);
+      if (isTensor(alias) && entryOf(this) !== undefined) inherit(this, alias);
       const { held } = this.impl.storage;
       if (held > 0 && isTensor(alias)) {
         dangerous.set(alias, held);

@@ -4,7 +4,7 @@ import type { Tensor } from "../core/tensor.ts";
 import type { AnyModule } from "../nn/module.ts";
 import { isModule } from "../nn/registry.ts";
 import { Optimizer } from "../optim/optimizer.ts";
-import { lookAtShared, onShare } from "./host.ts";
+import { onShare } from "./host.ts";
 import { onCreated, onForward, onLoaded, onMode, settle } from "./modules.ts";
 import { quiet } from "./quiet.ts";
 import { bracket, entryOf, takeContainer, debug as tracing } from "./records.ts";
@@ -51,11 +51,9 @@ function hear(event: ObservedEvent): Ending | undefined {
   if (quiet() && event.kind !== "load") return undefined;
   switch (event.kind) {
     case "forward":
-      lookAtShared();
       return isModule(event.module) ? onForward(event.module, event.args) : undefined;
     case "step":
       settle();
-      lookAtShared();
       return event.optimizer instanceof Optimizer ? onStep(event.optimizer) : undefined;
     case "load":
       return isModule(event.module) ? onLoad(event.module, event.source, event.assign) : undefined;
@@ -96,7 +94,6 @@ function note(event: ObservedEvent): void {
       break;
     case "save":
       settle();
-      lookAtShared();
       states.onSave(event.value, event.wholeStorages === true);
       break;
   }

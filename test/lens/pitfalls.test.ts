@@ -548,3 +548,20 @@ test("the guide has a section for every warning and a row for every pitfall", ()
   const rows = [...guide.matchAll(/^\| P(\d+) \|/gm)].map((m) => Number(m[1]));
   expect(rows).toEqual(Array.from({ length: 46 }, (_, i) => i + 1));
 });
+
+test("a state dict that was edited through its own entries loads without warning", () => {
+  const p = mk().stateDict();
+  p.get("weight")!.setAt([0, 0], 8);
+  p.get("weight")!.at(1).fill_(2);
+  p.get("bias")!.data.mul_(2);
+  expect(codes(() => mk().loadStateDict(p))).toEqual([]);
+});
+
+test("P25 a parameter that both training and a typed array write to warns", () => {
+  const m = mk();
+  const { data } = m.bias!.detach().numpy();
+  const optimizer = new optim.SGD(m.parameters(), { lr: 0.1 });
+  expect(codes(() => trainOnce(m, optimizer))).toEqual([]);
+  data[0] = 7 as never;
+  expect(codes(() => trainOnce(m, optimizer))).toEqual(["array-written-by-both"]);
+});
