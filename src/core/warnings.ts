@@ -18,7 +18,8 @@ export class UserWarning extends Error {
 const actions = new Map<string, Action>();
 const seen = new Set<string>();
 const recorders = new Set<Warning[]>();
-const settlers = new Set<() => void>();
+/** What to call before a recording ends, and whether before it begins, too. */
+const settlers = new Map<() => void, boolean>();
 const timesByCode = new Map<string, number>();
 
 /** Looking up where a warning comes from takes microseconds: after so many of one code nobody reads another. */
@@ -79,15 +80,17 @@ export function reset(): void {
   timesByCode.clear();
 }
 
-/** Calls `fn` before a recording ends, so that advice which waits for what comes next is given in time. */
-export function onSettle(fn: () => void): () => void {
-  settlers.add(fn);
-  return () => void settlers.delete(fn);
+/**
+ * Calls `fn` before a recording ends, so that advice which waits for what comes next is given in time; with `atStart`
+ * before it begins, too, since what came before does not count.
+ */
+export function onSettle(fn: () => void, atStart = false): void {
+  settlers.set(fn, atStart);
 }
 
 function finish(list: Warning[]): Warning[] {
   try {
-    for (const settle of settlers) settle();
+    for (const settle of settlers.keys()) settle();
   } finally {
     recorders.delete(list);
   }
@@ -101,7 +104,7 @@ function finish(list: Warning[]): Warning[] {
 export function record(fn: () => Promise<unknown>): Promise<Warning[]>;
 export function record(fn: () => unknown): Warning[];
 export function record(fn: () => unknown): Warning[] | Promise<Warning[]> {
-  for (const settle of settlers) settle(); // what came before does not count
+  for (const [settle, atStart] of settlers) if (atStart) settle();
   const list: Warning[] = [];
   recorders.add(list);
   let result: unknown;

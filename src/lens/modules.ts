@@ -88,7 +88,7 @@ export function settle(): void {
   if (module !== undefined) advise("eval-forgotten", module.constructor.name);
 }
 
-onSettle(settle);
+onSettle(settle, true);
 
 /** Looks what a call tells of the run that is suspected. */
 function resolve(module: AnyModule, args: readonly unknown[]): void {
