@@ -49,15 +49,22 @@ function placeFor(code: string, action: Action): string | null {
   return times > mostPlaces && action === "once" ? "" : place();
 }
 
-const own = new URL(/\/core\/warnings\.[jt]s$/.test(import.meta.url) ? ".." : ".", import.meta.url).href;
+/** The folder that the package's own frames lie in; null where a bundler leaves no address. */
+function ownFolder(): string | null {
+  const url: unknown = import.meta.url;
+  if (typeof url !== "string" || !URL.canParse(".", url)) return null;
+  const up = /\/core\/warnings\.[jt]s$/.test(url) ? ".." : ".";
+  return new URL(up, url).href.replace(/^file:\/\//, "");
+}
 
 /** The line of user code that called into the package, as `file:line:column`; null where there is none to be seen. */
 export function place(): string | null {
+  const path = ownFolder();
+  if (path === null) return null;
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 40;
   const lines = new Error().stack?.split("\n").slice(1) ?? [];
   Error.stackTraceLimit = stackTraceLimit;
-  const path = own.replace(/^file:\/\//, "");
   const user = lines.find((line) => !line.includes(path) && !/\bnode:|<anonymous>|\(native\)/.test(line));
   return user === undefined ? null : user.replace(/^.*?\(|^\s*at (async )?|\)$/g, "").replace(/^file:\/\//, "");
 }
