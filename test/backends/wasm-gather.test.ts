@@ -178,30 +178,33 @@ test("int8 wraps around and NaN wins a minimum", () => {
   expect([take(heap, "int8", [1], narrow), take(heap, "float32", [1], floats)]).toEqual([[-128], [Number.NaN]]);
 });
 
-test.each(["float32", "float64", "int32", "float16", "uint8"] as DTypeName[])(
-  "rows of %s accumulate as elements do",
-  (dtype) => {
-    const random = randomNumbers(7);
-    const [rows, length] = [20, 13];
-    const values = range(rows * length).map(() => Math.floor(random() * 4));
-    const chosen = range(rows).map(() => Math.floor(random() * 4));
-    const target = place(heap, dtype, [4, length], new Array(4 * length).fill(1));
-    const run = scatter({ skeleton: "scatter", mode: "add", dtype, indices: 1 }, ctx);
-    const index = place(heap, "int64", [rows], chosen);
-    run(
-      [rows, length],
-      { ...target, strides: [0, 1] },
-      place(heap, dtype, [rows, length], values),
-      [{ ...index, strides: [1, 0] }],
-      { sizes: [4], strides: [length] },
-    );
-    const expected = new Array<number>(4 * length).fill(1);
-    values.forEach((value, i) => {
-      expected[chosen[Math.floor(i / length)]! * length + (i % length)]! += value;
-    });
-    expect(take(heap, dtype, [4, length], target)).toEqual(expected);
-  },
-);
+test.each([
+  "float32",
+  "float64",
+  "int32",
+  "float16",
+  "uint8",
+] as DTypeName[])("rows of %s accumulate as elements do", (dtype) => {
+  const random = randomNumbers(7);
+  const [rows, length] = [20, 13];
+  const values = range(rows * length).map(() => Math.floor(random() * 4));
+  const chosen = range(rows).map(() => Math.floor(random() * 4));
+  const target = place(heap, dtype, [4, length], new Array(4 * length).fill(1));
+  const run = scatter({ skeleton: "scatter", mode: "add", dtype, indices: 1 }, ctx);
+  const index = place(heap, "int64", [rows], chosen);
+  run(
+    [rows, length],
+    { ...target, strides: [0, 1] },
+    place(heap, dtype, [rows, length], values),
+    [{ ...index, strides: [1, 0] }],
+    { sizes: [4], strides: [length] },
+  );
+  const expected = new Array<number>(4 * length).fill(1);
+  values.forEach((value, i) => {
+    expected[chosen[Math.floor(i / length)]! * length + (i % length)]! += value;
+  });
+  expect(take(heap, dtype, [4, length], target)).toEqual(expected);
+});
 
 const shapes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 0, maxLength: 4 });
 const modes = fc.constantFrom<Mode | "gather">("gather", "set", "add", "mul", "min", "max");

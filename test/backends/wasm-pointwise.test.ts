@@ -154,27 +154,26 @@ test.each([
   expect(got).toEqual(want);
 });
 
-test.each(dtypeNames.flatMap((from) => dtypeNames.map((to) => [from, to] as const)))(
-  "%s converts to %s",
-  (from, to) => {
-    for (const lane of [dtypes[from].lane, dtypes[to].lane]) {
-      const kernel: PointwiseKernel = { skeleton: "pointwise", expr: e.load(0), lane, inputs: [from], output: to };
-      const n = 512;
-      const input = heap.alloc(n * 8);
-      for (let i = 0; i < n; i++)
-        put(heap, from, input / dtypes[from].itemsize + i, Math.sin(i * i) * 2 ** ((i % 140) - 70));
-      const [got, want] = [wasm, reference].map((compiler) => {
-        const out = heap.alloc(n * 8);
-        compiler.compile(kernel).dense("cc")(n, out, input);
-        const elements = Array.from({ length: n }, (_, i) => get(heap, to, out / dtypes[to].itemsize + i));
-        heap.free(out);
-        return elements;
-      });
-      heap.free(input);
-      expect(got).toEqual(want);
-    }
-  },
-);
+test.each(
+  dtypeNames.flatMap((from) => dtypeNames.map((to) => [from, to] as const)),
+)("%s converts to %s", (from, to) => {
+  for (const lane of [dtypes[from].lane, dtypes[to].lane]) {
+    const kernel: PointwiseKernel = { skeleton: "pointwise", expr: e.load(0), lane, inputs: [from], output: to };
+    const n = 512;
+    const input = heap.alloc(n * 8);
+    for (let i = 0; i < n; i++)
+      put(heap, from, input / dtypes[from].itemsize + i, Math.sin(i * i) * 2 ** ((i % 140) - 70));
+    const [got, want] = [wasm, reference].map((compiler) => {
+      const out = heap.alloc(n * 8);
+      compiler.compile(kernel).dense("cc")(n, out, input);
+      const elements = Array.from({ length: n }, (_, i) => get(heap, to, out / dtypes[to].itemsize + i));
+      heap.free(out);
+      return elements;
+    });
+    heap.free(input);
+    expect(got).toEqual(want);
+  }
+});
 
 test("every float16 and bfloat16 survives a round trip through float32", () => {
   for (const half of ["float16", "bfloat16"] as const) {

@@ -86,22 +86,26 @@ test("im2col of a row by hand", () => {
   expect(take(heap, "int64", [3, 4], columns)).toEqual([0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 0]);
 });
 
-test.each(["uint8", "int16", "int64", "float16", "bfloat16", "float64"] as DTypeName[])(
-  "%s there and back",
-  (dtype) => {
-    const g = geometry([5, 7], [2, 3], [1, 1], [1, 1], [1, 1]);
-    const n = count(g.kernel) * count(g.output);
-    const values = wholes(n);
-    const columns = place(heap, dtype, [n], values);
-    const image = place(heap, dtype, [1, 5, 7], new Array(35).fill(0));
-    const expected = place(heap, dtype, [1, 5, 7], new Array(35).fill(0));
-    window({ skeleton: "window", mode: "col2im", dtype }, ctx)(1, g, image, columns.address);
-    reference.compile({ skeleton: "window", mode: "col2im", dtype })(1, g, expected, columns.address);
-    expect(take(heap, dtype, [35], { ...image, strides: [1] })).toEqual(
-      take(heap, dtype, [35], { ...expected, strides: [1] }),
-    );
-  },
-);
+test.each([
+  "uint8",
+  "int16",
+  "int64",
+  "float16",
+  "bfloat16",
+  "float64",
+] as DTypeName[])("%s there and back", (dtype) => {
+  const g = geometry([5, 7], [2, 3], [1, 1], [1, 1], [1, 1]);
+  const n = count(g.kernel) * count(g.output);
+  const values = wholes(n);
+  const columns = place(heap, dtype, [n], values);
+  const image = place(heap, dtype, [1, 5, 7], new Array(35).fill(0));
+  const expected = place(heap, dtype, [1, 5, 7], new Array(35).fill(0));
+  window({ skeleton: "window", mode: "col2im", dtype }, ctx)(1, g, image, columns.address);
+  reference.compile({ skeleton: "window", mode: "col2im", dtype })(1, g, expected, columns.address);
+  expect(take(heap, dtype, [35], { ...image, strides: [1] })).toEqual(
+    take(heap, dtype, [35], { ...expected, strides: [1] }),
+  );
+});
 
 test("float16 sums of col2im round once", () => {
   const g = geometry([1], [3], [1], [2], [1]);

@@ -250,16 +250,24 @@ function parse(value: number | string, dtype: dtypes.DTypeName): Value {
   return dtype === "float64" || !dtype.includes("float") ? Number(value) : Math.fround(Number(value));
 }
 
-test.each(recorded.cases.map((c, i): [number, string, Recorded] => [i, `${c.dtype} [${c.shape}]`, c]))(
-  "recorded tensor %i, %s, prints as in PyTorch",
-  (_, __, { shape, dtype, data, options, requiresGrad = false, gradFn = null, parameter = false, repr }) => {
-    setPrintoptions(options ?? {});
-    const element = (index: readonly number[]): Value =>
-      parse(data[index.reduce((flat, i, dim) => flat * shape[dim]! + i, 0)]!, dtype);
-    const source = { shape, dtype: dtypes.dtypes[dtype], device: "cpu", element, requiresGrad, gradFn, parameter };
-    expect(formatTensor(source)).toBe(repr);
-  },
-);
+test.each(
+  recorded.cases.map((c, i): [number, string, Recorded] => [i, `${c.dtype} [${c.shape}]`, c]),
+)("recorded tensor %i, %s, prints as in PyTorch", (_, __, {
+  shape,
+  dtype,
+  data,
+  options,
+  requiresGrad = false,
+  gradFn = null,
+  parameter = false,
+  repr,
+}) => {
+  setPrintoptions(options ?? {});
+  const element = (index: readonly number[]): Value =>
+    parse(data[index.reduce((flat, i, dim) => flat * shape[dim]! + i, 0)]!, dtype);
+  const source = { shape, dtype: dtypes.dtypes[dtype], device: "cpu", element, requiresGrad, gradFn, parameter };
+  expect(formatTensor(source)).toBe(repr);
+});
 
 /** Python 3.11: '{:.{d}f}'.format(x) and '{:.{d}e}'.format(x). */
 test.each([

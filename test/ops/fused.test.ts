@@ -41,29 +41,28 @@ test("softmax of a row that holds NaN or only minus infinity is NaN", () => {
   expect(torch.softmax(x, 1).at(2).tolist()).toEqual([0, 1, 0]);
 });
 
-test.each(tolerances)(
-  "layerNorm of %s agrees with its formula, with and without weight and bias",
-  (dtype, tolerance) => {
-    torch.manualSeed(2);
-    const x = torch.randn(6, 4, 37, { dtype }).add(3);
-    const weights = torch.randn(6, 4, 37, { dtype });
-    const [w, b] = [torch.randn(37, { dtype }), torch.randn(37, { dtype })];
-    const formula = (t: Tensor): Tensor => {
-      const centred = t.sub(t.mean(-1, true));
-      return centred.div(centred.mul(centred).mean(-1, true).add(1e-5).sqrt());
-    };
-    const close = (f: Tensor, g: Tensor): boolean => torch.allclose(f, g, { rtol: 8 * tolerance, atol: 8 * tolerance });
-    const affine = both(x, weights, (t) => F.layerNorm(t, [37], w, b));
-    expect(
-      close(
-        affine,
-        both(x, weights, (t) => formula(t).mul(w).add(b)),
-      ),
-    ).toBe(true);
-    const plain = both(x, weights, (t) => F.layerNorm(t, [37]));
-    expect(close(plain, both(x, weights, formula))).toBe(true);
-  },
-);
+test.each(
+  tolerances,
+)("layerNorm of %s agrees with its formula, with and without weight and bias", (dtype, tolerance) => {
+  torch.manualSeed(2);
+  const x = torch.randn(6, 4, 37, { dtype }).add(3);
+  const weights = torch.randn(6, 4, 37, { dtype });
+  const [w, b] = [torch.randn(37, { dtype }), torch.randn(37, { dtype })];
+  const formula = (t: Tensor): Tensor => {
+    const centred = t.sub(t.mean(-1, true));
+    return centred.div(centred.mul(centred).mean(-1, true).add(1e-5).sqrt());
+  };
+  const close = (f: Tensor, g: Tensor): boolean => torch.allclose(f, g, { rtol: 8 * tolerance, atol: 8 * tolerance });
+  const affine = both(x, weights, (t) => F.layerNorm(t, [37], w, b));
+  expect(
+    close(
+      affine,
+      both(x, weights, (t) => formula(t).mul(w).add(b)),
+    ),
+  ).toBe(true);
+  const plain = both(x, weights, (t) => F.layerNorm(t, [37]));
+  expect(close(plain, both(x, weights, formula))).toBe(true);
+});
 
 test("groupNorm whose channels are as many as a group's elements is not taken for rows", () => {
   torch.manualSeed(3);

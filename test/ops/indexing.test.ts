@@ -61,17 +61,16 @@ test.each(fine)("%s has PyTorch's elements, and shares memory as there", (_, c) 
   expect(y.numel() === 0 || c.view === null || (y.untypedStorage() === x.untypedStorage()) === c.view).toBe(true);
 });
 
-test.each(fine.filter(([, c]) => c.grad !== undefined))(
-  "%s sends gradients to where the elements came from",
-  (_, c) => {
-    const { leaf, x } = inputOf(c, true);
-    const y = x.at(...c.index.map(decode));
-    y.mul(torch.arange(1, y.numel() + 1, { dtype: "float32" }).view(y.shape))
-      .sum()
-      .backward();
-    expect(leaf.grad?.tolist()).toEqual(c.grad);
-  },
-);
+test.each(
+  fine.filter(([, c]) => c.grad !== undefined),
+)("%s sends gradients to where the elements came from", (_, c) => {
+  const { leaf, x } = inputOf(c, true);
+  const y = x.at(...c.index.map(decode));
+  y.mul(torch.arange(1, y.numel() + 1, { dtype: "float32" }).view(y.shape))
+    .sum()
+    .backward();
+  expect(leaf.grad?.tolist()).toEqual(c.grad);
+});
 
 test.each(fine.filter(([, c]) => c.set !== undefined))("%s is written where it is read", (_, c) => {
   const x = inputOf(c).x.clone();

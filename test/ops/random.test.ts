@@ -45,16 +45,15 @@ test.each(draws)("%s after manualSeed(%i) is PyTorch's", (expr, seed, want) => {
   expect(differences(want, evaluate(expr), tolerance)).toEqual([]);
 });
 
-test.each(Object.entries(recorded.seeds))(
-  "torch.randn(64, 64) after manualSeed(%s) begins and ends as PyTorch's",
-  (seed, { draws }) => {
-    const want = draws["torch.randn(64, 64)"] as unknown as { first8: number[]; last8: number[] };
-    torch.manualSeed(Number(seed));
-    const got = torch.randn(64, 64).flatten();
-    expect(got.at(":8").allclose(torch.tensor(want.first8), 0, 3e-6)).toBe(true);
-    expect(got.at("-8:").allclose(torch.tensor(want.last8), 0, 3e-6)).toBe(true);
-  },
-);
+test.each(
+  Object.entries(recorded.seeds),
+)("torch.randn(64, 64) after manualSeed(%s) begins and ends as PyTorch's", (seed, { draws }) => {
+  const want = draws["torch.randn(64, 64)"] as unknown as { first8: number[]; last8: number[] };
+  torch.manualSeed(Number(seed));
+  const got = torch.randn(64, 64).flatten();
+  expect(got.at(":8").allclose(torch.tensor(want.first8), 0, 3e-6)).toBe(true);
+  expect(got.at("-8:").allclose(torch.tensor(want.last8), 0, 3e-6)).toBe(true);
+});
 
 const sequences = Object.entries(recorded.seeds).flatMap(([seed, { sequences }]) =>
   sequences

@@ -30,16 +30,19 @@ test("big.pt ends as PyTorch wrote it", () => {
   expect(elements.every((x, i) => x === i / 1024)).toBe(true);
 });
 
-test.each(["cnn_state_dict_zip.pt", "shared_storage.pt", "dtypes.pt", "bare_tensor.pt", "big.pt"])(
-  "the pickle that is written for %s is PyTorch's, byte for byte",
-  (file) => {
-    const original = bytesOf(file);
-    const ours = files.serialize(files.deserialize(original));
-    const pickle = (bytes: Uint8Array): string =>
-      Buffer.from(new ZipReader(bytesSource(bytes, file)).read("archive/data.pkl")).toString("latin1");
-    expect(pickle(ours)).toBe(pickle(original));
-  },
-);
+test.each([
+  "cnn_state_dict_zip.pt",
+  "shared_storage.pt",
+  "dtypes.pt",
+  "bare_tensor.pt",
+  "big.pt",
+])("the pickle that is written for %s is PyTorch's, byte for byte", (file) => {
+  const original = bytesOf(file);
+  const ours = files.serialize(files.deserialize(original));
+  const pickle = (bytes: Uint8Array): string =>
+    Buffer.from(new ZipReader(bytesSource(bytes, file)).read("archive/data.pkl")).toString("latin1");
+  expect(pickle(ours)).toBe(pickle(original));
+});
 
 test("a list that is referred to twice is one object", () => {
   const loaded = files.deserialize(bytesOf("nested.pt")) as { list: unknown[]; same_list_twice: unknown[] };

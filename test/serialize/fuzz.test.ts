@@ -44,40 +44,40 @@ function mutate(bytes: Uint8Array, changes: readonly { at: number; byte: number;
   return Uint8Array.from(list);
 }
 
-test.each(["bare_tensor.pt", "shared_storage.pt", "cnn_state_dict_zip.pt"])(
-  "%s with any changes loads as it was or is refused",
-  (file) => {
-    const original = bytesOf(file);
-    const value = files.deserialize(original);
-    fc.assert(
-      fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (changes) => {
-        const loaded = loadOrNull(mutate(original, changes));
-        if (loaded !== null) expect(loaded).toEqual(value);
-      }),
-      { numRuns: 400 },
-    );
-  },
-  30_000,
-);
+test.each([
+  "bare_tensor.pt",
+  "shared_storage.pt",
+  "cnn_state_dict_zip.pt",
+])("%s with any changes loads as it was or is refused", (file) => {
+  const original = bytesOf(file);
+  const value = files.deserialize(original);
+  fc.assert(
+    fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (changes) => {
+      const loaded = loadOrNull(mutate(original, changes));
+      if (loaded !== null) expect(loaded).toEqual(value);
+    }),
+    { numRuns: 400 },
+  );
+}, 30_000);
 
 /** The pickle inside of an archive with a right checksum, so that changes reach the pickle machine. */
-test.each(["shared_storage.pt", "nested.pt", "dtypes.pt"])(
-  "the pickle of %s with any changes gives data or one of our errors, in bounded memory",
-  (file) => {
-    const zip = new ZipReader(bytesSource(bytesOf(file), file));
-    const pickle = zip.read("archive/data.pkl");
-    const names = [...zip.entries.keys()].filter((name) => name.startsWith("archive/data/"));
-    const entries = Object.fromEntries(names.map((name) => [name.slice("archive/".length), zip.read(name)]));
-    fc.assert(
-      fc.property(fc.array(mutation, { minLength: 1, maxLength: 4 }), (changes) => {
-        const value = loadOrNull(archiveOf(mutate(pickle, changes), entries));
-        if (value instanceof PlainTensor) expect(value.storage.bytes.length).toBeLessThan(4096);
-      }),
-      { numRuns: 300 },
-    );
-  },
-  30_000,
-);
+test.each([
+  "shared_storage.pt",
+  "nested.pt",
+  "dtypes.pt",
+])("the pickle of %s with any changes gives data or one of our errors, in bounded memory", (file) => {
+  const zip = new ZipReader(bytesSource(bytesOf(file), file));
+  const pickle = zip.read("archive/data.pkl");
+  const names = [...zip.entries.keys()].filter((name) => name.startsWith("archive/data/"));
+  const entries = Object.fromEntries(names.map((name) => [name.slice("archive/".length), zip.read(name)]));
+  fc.assert(
+    fc.property(fc.array(mutation, { minLength: 1, maxLength: 4 }), (changes) => {
+      const value = loadOrNull(archiveOf(mutate(pickle, changes), entries));
+      if (value instanceof PlainTensor) expect(value.storage.bytes.length).toBeLessThan(4096);
+    }),
+    { numRuns: 300 },
+  );
+}, 30_000);
 
 test("any bytes as a pickle give data or one of our errors", () => {
   const host = {

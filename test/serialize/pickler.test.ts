@@ -16,12 +16,20 @@ test("an integral number is written as int, others and -0 as float", () => {
   );
 });
 
-test.each([0n, 127n, 128n, -128n, -129n, 2n ** 63n, -(2n ** 63n), 2n ** 63n - 1n, 2n ** 2039n - 1n, -(2n ** 2039n)])(
-  "the int %s keeps its value",
-  (value) => {
-    expect(BigInt(roundTrip<bigint | number>(value))).toBe(value);
-  },
-);
+test.each([
+  0n,
+  127n,
+  128n,
+  -128n,
+  -129n,
+  2n ** 63n,
+  -(2n ** 63n),
+  2n ** 63n - 1n,
+  2n ** 2039n - 1n,
+  -(2n ** 2039n),
+])("the int %s keeps its value", (value) => {
+  expect(BigInt(roundTrip<bigint | number>(value))).toBe(value);
+});
 
 test("library values: Size, dtype and device", () => {
   const back = roundTrip([sizeOf([2, 3]), sizeOf([]), bfloat16, cpu, new Device("cuda", 1)]);

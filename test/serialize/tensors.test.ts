@@ -9,12 +9,11 @@ import { bytesOf, Comparison, recordedFiles } from "./recorded.ts";
 const roundTrip = <T>(value: T): T => deserialize(serialize(value)) as T;
 const complexDTypes = "dtypes.pt";
 
-test.each(recordedFiles("ok").filter(({ file }) => file !== complexDTypes))(
-  "$file becomes tensors with exactly PyTorch's content",
-  ({ file, content }) => {
-    new Comparison(tensors).expectEqual(deserialize(bytesOf(file)), content);
-  },
-);
+test.each(
+  recordedFiles("ok").filter(({ file }) => file !== complexDTypes),
+)("$file becomes tensors with exactly PyTorch's content", ({ file, content }) => {
+  new Comparison(tensors).expectEqual(deserialize(bytesOf(file)), content);
+});
 
 test("a file with complex tensors is refused by the dtype's name", () => {
   expect(() => deserialize(bytesOf(complexDTypes))).toThrow(/has dtype complex64, which Cresset has not/);
