@@ -134,7 +134,7 @@ export async function serve(engine: Engine): Promise<void> {
     try {
       reply = await answer(request);
     } catch (error) {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       reply = { error: text.split("\n").slice(0, 4).join(" | ") };
     }
     write(`${JSON.stringify({ id: request.id, ...reply })}\n`);
