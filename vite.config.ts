@@ -1,11 +1,5 @@
-/** Builds the package: a few modules, one per part, since every file costs an importer time. */
+/** Builds the package as one module, since every further file costs an importer time. */
 import { defineConfig } from "vite";
-
-const part = (id: string): string | null => {
-  const match = /\/src\/([a-z]+)\//.exec(id);
-  if (match === null) return null;
-  return ["nn", "optim", "serialize", "copy", "lens", "data", "cli"].includes(match[1]!) ? match[1]! : "core";
-};
 
 export default defineConfig({
   build: {
@@ -24,8 +18,7 @@ export default defineConfig({
           compress: { keepNames: { function: true, class: true } },
           codegen: { removeWhitespace: true },
         },
-        chunkFileNames: "[name].js",
-        codeSplitting: { groups: [{ name: part }] },
+        codeSplitting: false,
       },
     },
   },

@@ -41,7 +41,10 @@ export function portableCrc32(bytes: Uint8Array): number {
   return ~c >>> 0;
 }
 
-const native: ((bytes: Uint8Array) => number) | undefined = globalThis.process?.getBuiltinModule?.("zlib")?.crc32;
+let chosen: ((bytes: Uint8Array) => number) | undefined;
 
-/** The checksum of these bytes, unsigned. */
-export const crc32: (bytes: Uint8Array) => number = native === undefined ? portableCrc32 : (bytes) => native(bytes);
+/** The checksum of these bytes, unsigned. The host's own is looked for at the first call: it loads much beside itself. */
+export function crc32(bytes: Uint8Array): number {
+  chosen ??= globalThis.process?.getBuiltinModule?.("zlib")?.crc32 ?? portableCrc32;
+  return chosen(bytes);
+}
