@@ -5,7 +5,6 @@ import { escape, keep } from "../core/scope.ts";
 import { isTensor, Tensor, versionCell, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import { type BackwardArguments, backward } from "./backward.ts";
-import { AccumulateGrad } from "./engine.ts";
 import { retainer } from "./inplace.ts";
 import { mode } from "./mode.ts";
 import { addTo, graph, metaOf, type Node, requiresGrad } from "./node.ts";
@@ -262,5 +261,4 @@ export function installAutograd(): void {
   for (const [name, value] of Object.entries(methods)) {
     Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
   }
-  void AccumulateGrad;
 }

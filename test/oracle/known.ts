@@ -7,11 +7,11 @@ export interface Known {
   readonly reason: string;
 }
 
-/** The known differences. */
 const rpow =
   "Python's reflected power copies a tensor operand out of the graph first; there are no reflected operators here";
 const addbmm = "1.13 resizes the receiver of addbmm_ to the broadcast size; other in-place operators refuse that";
 
+/** The known differences. */
 export const known: readonly Known[] = [
   ...[5, 8, 9, 11, 13, 14, 15, 17].map((sample) => ({ op: "__rpow__", sample, reason: rpow })),
   ...[1, 5, 14, 15].map((sample) => ({ op: "addbmm", sample, reason: addbmm })),
