@@ -2,7 +2,6 @@
 import { installAutograd } from "./autograd/members.ts";
 import { withBlas } from "./backends/native/compiler.ts";
 import { wasmCompiler } from "./backends/wasm/compiler.ts";
-import { collectNow } from "./core/collector.ts";
 import { createHeap } from "./core/heap.ts";
 import { setPlatform } from "./core/memory.ts";
 import { Tensor } from "./core/tensor.ts";
@@ -32,7 +31,7 @@ function define(name: string, value: unknown): void {
 
 /** Called once by the package's entry. */
 export function install(): void {
-  setPlatform({ createHeap: () => createHeap(), collectNow });
+  setPlatform({ createHeap: () => createHeap() });
   setCompiler((heap) => withBlas(wasmCompiler(heap), heap));
   installAutograd();
   installMembers();

@@ -1,58 +1,71 @@
-/** Who holds which bytes of the heap: slabs for small storages, collection by pressure, finalizers as the net. */
+/** Who holds which bytes of the heap: slabs for small storages, blocks for large ones; `generations.ts` takes them back. */
+import { Generations, type Hold, Reservation } from "./generations.ts";
 import { type Heap, OutOfMemoryError } from "./heap.ts";
 
-/** A block of heap memory that is given back when its owner is gone. */
-interface Reservation {
-  readonly address: number;
-  readonly bytes: number;
-  readonly owner: WeakRef<object>;
-  live: boolean;
+/** What gets a place in the heap: a storage. */
+export interface Owner {
+  /** First byte, once it has a place. */
+  address: number;
+  /** Keeps the place as long as the owner can be reached. */
+  hold: Hold | Slab | null;
 }
 
 /** Slots of one size, allocated one after another and given back together, when no storage holds the slab. */
-export class Slab {
-  readonly address: number;
+class Slab {
+  readonly hold: Hold;
   readonly slotBytes: number;
-  used = 0;
+  #next: number;
+  #left = slotsPerSlab;
 
-  constructor(address: number, slotBytes: number) {
-    this.address = address;
+  constructor(hold: Hold, slotBytes: number) {
+    this.hold = hold;
     this.slotBytes = slotBytes;
+    this.#next = hold.reservation.address;
+  }
+
+  /** The next slot's address, or 0. */
+  take(): number {
+    if (this.#left === 0) return 0;
+    this.#left--;
+    const address = this.#next;
+    this.#next += this.slotBytes;
+    return address;
   }
 }
 
-/** Where a storage's bytes lie, and the slab that keeps them, for small ones. */
-export interface Place {
+/** A freed slot. */
+interface Slot {
+  readonly slab: Slab;
   readonly address: number;
-  readonly slab: Slab | null;
 }
 
 const slotsPerSlab = 64;
 const smallest = 64;
 const largestSmall = 4096;
 const classes = 7;
+/** A slot's cache lines are never used again before a collection, so slabs count more than their bytes. */
+const slabCost = 8;
 
 /** What the memory manager needs from the platform. */
 export interface Platform {
   createHeap(): Heap;
-  /** Collects garbage now, so that WeakRefs of dead objects are empty; false where that cannot be done. */
-  collectNow(): boolean;
 }
 
 let platform: Platform | undefined;
 let heapInstance: Heap | undefined;
-const open: (Slab | undefined)[] = new Array(classes);
-/** Freed slots by class, as pairs of slab and slot address. */
-const freeSlots: Place[][] = Array.from({ length: classes }, () => []);
-const reservations = new Set<Reservation>();
-const registry = new FinalizationRegistry<Reservation>(release);
-const largeByAddress = new Map<number, Reservation>();
+const open: (Slab | null)[] = new Array(classes).fill(null);
+/** Freed slots by class; they keep their slabs, so a collection forgets them. */
+const freeSlots: Slot[][] = Array.from({ length: classes }, () => []);
 
-const firstThreshold = 64 * 2 ** 20;
-let threshold = firstThreshold;
-let sinceCollection = 0;
+const generations: Generations = new Generations({
+  free: ({ address }) => heap().free(address),
+  alive: () => heap().allocated,
+  collecting() {
+    for (const slots of freeSlots) slots.length = 0;
+  },
+});
 
-/** Sets how heaps are made and garbage is collected; `index.ts` does it once. */
+/** Sets how heaps are made; `install.ts` does it once. */
 export function setPlatform(p: Platform): void {
   platform = p;
 }
@@ -66,45 +79,50 @@ export function heap(): Heap {
   return heapInstance;
 }
 
-/** Reserves `bytes` for `owner`; small ones share slabs. */
-export function place(owner: object, bytes: number): Place {
-  if (bytes <= largestSmall) return placeSmall(bytes);
-  const address = reserve(owner, bytes);
-  return { address, slab: null };
+/** Reserves `bytes` (> 0) for `owner`; small ones share slabs. */
+export function place(owner: Owner, bytes: number): void {
+  if (bytes <= largestSmall) placeSmall(owner, sizeClass(bytes));
+  else {
+    const hold = reserve(bytes, bytes, true);
+    owner.address = hold.reservation.address;
+    owner.hold = hold;
+  }
 }
 
 const sizeClass = (bytes: number): number => (bytes <= smallest ? 0 : 26 - Math.clz32(bytes - 1));
 
-function placeSmall(bytes: number): Place {
-  const size = sizeClass(bytes);
-  const reused = freeSlots[size]!.pop();
-  if (reused !== undefined) return reused;
-  let slab = open[size];
-  if (slab === undefined || slab.used === slotsPerSlab) {
-    slab = openSlab(size);
-    open[size] = slab;
+function placeSmall(owner: Owner, size: number): void {
+  const slot = freeSlots[size]!.pop();
+  if (slot !== undefined) {
+    owner.address = slot.address;
+    owner.hold = slot.slab;
+    return;
   }
-  return { address: slab.address + slab.slotBytes * slab.used++, slab };
+  let slab = open[size]!;
+  let address = slab === null ? 0 : slab.take();
+  if (address === 0) {
+    slab = openSlab(size);
+    address = slab.take();
+  }
+  owner.address = address;
+  owner.hold = slab;
 }
 
 function openSlab(size: number): Slab {
   const slotBytes = smallest << size;
   const bytes = slotBytes * slotsPerSlab;
-  pressure(bytes);
-  const address = allocate(bytes);
-  const slab = new Slab(address, slotBytes);
-  track(slab, address, bytes);
+  open[size] = null;
+  const slab = new Slab(reserve(bytes, slabCost * bytes, false), slotBytes);
+  open[size] = slab;
   return slab;
 }
 
-function reserve(owner: object, bytes: number): number {
-  pressure(bytes);
-  const address = allocate(bytes);
-  largeByAddress.set(address, track(owner, address, bytes));
-  return address;
+/** Allocates; where the heap is full, collects garbage first and then says what holds the memory. */
+function reserve(bytes: number, cost: number, single: boolean): Hold {
+  generations.expect(cost);
+  return generations.add(new Reservation(allocate(bytes), bytes, single));
 }
 
-/** Allocates; where the heap is full, collects garbage first and then says what holds the memory. */
 function allocate(bytes: number): number {
   try {
     return heap().alloc(bytes);
@@ -116,71 +134,28 @@ function allocate(bytes: number): number {
     return heap().alloc(bytes);
   } catch (error) {
     if (!(error instanceof OutOfMemoryError)) throw error;
-    const largest = [...largeByAddress.values()].map((r) => r.bytes).sort((a, b) => b - a);
-    throw new OutOfMemoryError(
-      `${error.message} The largest of ${largest.length} live storages have ${largest.slice(0, 3).join(", ") || "0"} bytes.`,
-    );
+    const sizes = liveBlocks();
+    const largest = sizes.slice(0, 3).join(", ") || "0";
+    throw new OutOfMemoryError(`${error.message} The largest of ${sizes.length} live storages have ${largest} bytes.`);
   }
 }
 
 /** Bytes of the live storages that have a block of their own, the largest first. */
 export function liveBlocks(): number[] {
-  return [...largeByAddress.values()].map((r) => r.bytes).sort((a, b) => b - a);
+  const sizes: number[] = [];
+  for (const { single, bytes } of generations.all()) if (single) sizes.push(bytes);
+  return sizes.sort((a, b) => b - a);
 }
 
-function track(owner: object, address: number, bytes: number): Reservation {
-  const reservation: Reservation = { address, bytes, owner: new WeakRef(owner), live: true };
-  reservations.add(reservation);
-  registry.register(owner, reservation);
-  return reservation;
+/** Gives a place back at once: only for storages that nobody can reach any more. */
+export function giveBack(address: number, hold: Hold | Slab): void {
+  if (hold instanceof Slab) freeSlots[sizeClass(hold.slotBytes)]!.push({ slab: hold, address });
+  else generations.release(hold.reservation);
 }
 
-/** Gives a storage's bytes back at once: only for storages that nobody can reach any more. */
-export function giveBack(at: Place, bytes: number): void {
-  if (at.slab !== null) {
-    freeSlots[sizeClass(bytes)]!.push(at);
-    return;
-  }
-  const reservation = largeByAddress.get(at.address);
-  if (reservation !== undefined) release(reservation);
-}
-
-function release(reservation: Reservation): void {
-  if (!reservation.live) return;
-  reservation.live = false;
-  reservations.delete(reservation);
-  largeByAddress.delete(reservation.address);
-  heap().free(reservation.address);
-}
-
-/** Collects when more was allocated since the last time than is likely to be alive. */
-function pressure(bytes: number): void {
-  sinceCollection += bytes;
-  if (sinceCollection < threshold) return;
-  collect();
-}
-
-let lastCollection = 0;
-
-/**
- * Collects garbage and takes back what no storage holds; the next threshold grows with what stayed alive and with how
- * long the collection took, so that collecting stays a small part of the time.
- */
+/** Collects all garbage and takes back what no storage holds. */
 export function collect(): void {
-  const start = performance.now();
-  if (platform?.collectNow()) sweep();
-  const end = performance.now();
-  const share = (end - start) / Math.max(end - lastCollection, 1e-3);
-  lastCollection = end;
-  const alive = heap().allocated;
-  const grown = share > 0.03 ? sinceCollection * 2 : threshold * 0.8;
-  threshold = Math.min(Math.max(firstThreshold, alive / 2, grown), 2 ** 29);
-  sinceCollection = 0;
+  generations.collect();
 }
 
-function sweep(): void {
-  for (const pool of freeSlots) pool.length = 0;
-  for (const reservation of reservations) {
-    if (reservation.owner.deref() === undefined) release(reservation);
-  }
-}
+export type { Hold, Slab };

@@ -2,20 +2,15 @@
 import type { Device } from "./device.ts";
 import { type DType, dtypes, type TypedArray } from "./dtype.ts";
 import { check, RuntimeError } from "./errors.ts";
-import { giveBack, heap, type Place, place } from "./memory.ts";
+import { giveBack, type Hold, heap, place, type Slab } from "./memory.ts";
 import { track } from "./scope.ts";
 import { printsAs } from "./symbols.ts";
 
 let nextPointer = 2 ** 12;
 
-const nowhere: Place = { address: 0, slab: null };
-/** Where a freed storage lies: reading its address is a bug of the library's, and says so. */
-const freed: Place = {
-  get address(): number {
-    throw new RuntimeError("this tensor's storage was freed (by `using`, torch.scope, or a bug of the library's)");
-  },
-  slab: null,
-};
+/** The addresses of storages without bytes in the heap, and of freed ones. */
+const nowhere = 0;
+const freed = -1;
 
 /** Who wants to know of new storages: user scopes, and reports by stack. */
 const watchers = new Set<(storage: Storage) => void>();
@@ -52,17 +47,19 @@ export class Storage {
   host: ArrayBufferLike | null = null;
   /** First byte within `host`. */
   hostOffset = 0;
-  #place: Place;
+  /** First byte in the heap: 0 for none there, -1 once freed. Kernels take it from `base`. */
+  address: number = nowhere;
+  /** Keeps the bytes. */
+  hold: Hold | Slab | null = null;
   #pointer = 0;
 
   constructor(device: Device, nbytes: number) {
     this.device = device;
     this.nbytes = nbytes;
-    this.#place = nbytes === 0 || device.type === "meta" ? nowhere : place(this, nbytes);
-    if (this.#place !== nowhere) {
-      track(this);
-      watch(this);
-    }
+    if (nbytes === 0 || device.type === "meta") return;
+    place(this, nbytes);
+    track(this);
+    watch(this);
   }
 
   /** A host storage over a user's memory. */
@@ -76,9 +73,12 @@ export class Storage {
     return storage;
   }
 
-  /** Address of the first byte in the heap; meaningless for a host storage. */
-  get address(): number {
-    return this.#place.address;
+  /** Address of the first byte in the heap; meaningless for a host storage. Throws for a freed one. */
+  get base(): number {
+    if (this.address === freed) {
+      throw new RuntimeError("this tensor's storage was freed (by `using`, torch.scope, or a bug of the library's)");
+    }
+    return this.address;
   }
 
   /** A number unique per live storage, in bytes; stays when the memory moves. */
@@ -100,7 +100,7 @@ export class Storage {
     check(this.device.type === "cpu", () => "a tensor on the meta device has no data");
     const length = Math.floor(this.nbytes / dtype.itemsize);
     if (this.host !== null) return new dtype.array(this.host, this.hostOffset, length);
-    return new dtype.array(heap().memory.buffer, this.address, length);
+    return new dtype.array(heap().memory.buffer, this.base, length);
   }
 
   /** The bytes: use at once, do not keep. */
@@ -118,14 +118,12 @@ export class Storage {
   /** Grows or shrinks to `nbytes`, keeping the bytes that both sizes have. */
   resize(nbytes: number): void {
     check(this.resizable, () => "Trying to resize storage that is not resizable");
-    const old = this.#place;
     const kept = this.device.type === "cpu" ? this.bytes().slice(0, nbytes) : null;
-    const oldBytes = this.nbytes;
+    this.#leave(nowhere);
     this.host = null;
     this.nbytes = nbytes;
-    this.#place = nbytes === 0 || this.device.type === "meta" ? nowhere : place(this, nbytes);
+    if (nbytes !== 0 && this.device.type !== "meta") place(this, nbytes);
     if (kept !== null) this.bytes().set(kept);
-    if (old !== nowhere) giveBack(old, oldBytes);
   }
 
   /** Moves the bytes to an ArrayBuffer that user code may keep; from then on both see each other's writes. */
@@ -133,12 +131,10 @@ export class Storage {
     if (this.host !== null) return;
     const buffer = new ArrayBuffer(this.nbytes);
     new Uint8Array(buffer).set(this.bytes());
-    const old = this.#place;
-    this.#place = nowhere;
+    this.#leave(nowhere);
     this.host = buffer;
     this.hostOffset = 0;
     this.escaped = true;
-    if (old !== nowhere) giveBack(old, this.nbytes);
   }
 
   /** The bytes as numbers, and what it is. */
@@ -149,15 +145,20 @@ export class Storage {
 
   /** Whether its bytes were given back. */
   get freed(): boolean {
-    return this.#place === freed;
+    return this.address === freed;
   }
 
   /** Frees the bytes at once; only for storages that were never escaped and that no tensor will read again. */
   free(): void {
-    if (this.#place === nowhere || this.#place === freed) return;
-    const old = this.#place;
-    this.#place = freed;
-    giveBack(old, this.nbytes);
+    if (this.hold !== null) this.#leave(freed);
+  }
+
+  #leave(address: number): void {
+    const { hold } = this;
+    if (hold === null) return;
+    giveBack(this.address, hold);
+    this.hold = null;
+    this.address = address;
   }
 }
 

@@ -22,7 +22,7 @@ let staged: Stage[] = [];
 /** The heap address of a tensor's first element, until `unstage`. */
 export function addressOf(t: Tensor, written = false): number {
   const { storage, layout, dtype } = t.impl;
-  const base = storage.host === null ? storage.address : stage(storage, written);
+  const base = storage.host === null ? storage.base : stage(storage, written);
   return base + layout.offset * dtype.itemsize;
 }
 
