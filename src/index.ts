@@ -50,4 +50,4 @@ export * as npy from "./serialize/npy.ts";
 export * as safetensors from "./serialize/safetensors.ts";
 export * as serialization from "./serialize/serialization.ts";
 export * from "./serialize/torch.ts";
-export { getNumThreads, setNumThreads } from "./threads.ts";
+export { getNumThreads, setNumThreads, synchronize } from "./threads.ts";

@@ -1,7 +1,8 @@
 /** `torch.setNumThreads` and `torch.getNumThreads`. */
 import { chooseThreads, threadCount } from "./backends/wasm/threads.ts";
 import { check, typeName } from "./core/errors.ts";
-import { heap } from "./core/memory.ts";
+import { type Device, device as parseDevice } from "./core/device.ts";
+import { heap, relieve } from "./core/memory.ts";
 
 /**
  * Sets how many threads a kernel may run on, the calling one included. Results do not depend on it. Where threads
@@ -17,4 +18,14 @@ export function setNumThreads(int: number): void {
 /** How many threads a kernel may run on. */
 export function getNumThreads(): number {
   return heap().shared ? threadCount() : 1;
+}
+
+/**
+ * Resolves when everything that was asked of a device is done. The CPU works at once, so this only lets memory that
+ * nobody holds come back, which in a page needs a task of its own: await it (or `read()`) once per step there.
+ * @example loss.backward(); optimizer.step(); await torch.synchronize();
+ */
+export async function synchronize(device?: Device | string): Promise<void> {
+  if (typeof device === "string") parseDevice(device);
+  await relieve();
 }

@@ -62,6 +62,8 @@ const generation = (): Generation => ({ list: [], holds: new WeakSet() });
 const smallestNursery = 32 * 2 ** 20;
 const largestNursery = 512 * 2 ** 20;
 const firstThreshold = 64 * 2 ** 20;
+/** Bytes after which a host without a collector needs a pause. */
+const strain = 256 * 2 ** 20;
 /** Full collections take at most this part of the time. */
 const share = 0.03;
 /** Minor ones may take more, since memory that is still in the caches gains more than that. */
@@ -111,6 +113,21 @@ export class Generations {
     if (this.#fresh >= this.#nursery && this.#host !== null) this.#collectYoung(this.#host);
   }
 
+  /** Whether so much was reserved that finalizers should get a chance to run: where nothing else gives it back. */
+  get strained(): boolean {
+    return this.#host === null && this.#fresh >= strain;
+  }
+
+  /** Bytes reserved since the last collection, or since `eased`. */
+  get reserved(): number {
+    return this.#fresh;
+  }
+
+  /** Starts counting towards `strained` anew. */
+  eased(): void {
+    this.#fresh = 0;
+  }
+
   /** Takes a new reservation; it lives as long as the result. */
   add(reservation: Reservation): Hold {
     const hold = new Hold(reservation);
@@ -126,7 +143,8 @@ export class Generations {
   release(reservation: Reservation): void {
     if (!reservation.live) return;
     reservation.live = false;
-    if (reservation.list === this.#young.list) this.#fresh -= reservation.bytes;
+    if (this.#host === null) this.#fresh = Math.max(0, this.#fresh - reservation.bytes);
+    else if (reservation.list === this.#young.list) this.#fresh -= reservation.bytes;
     drop(reservation);
     this.#owner.free(reservation);
   }

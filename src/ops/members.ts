@@ -5,6 +5,7 @@ import { requiresGrad } from "../autograd/node.ts";
 import { type DType, int64, type TypedArray } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { type Layout, wrapDim } from "../core/layout.ts";
+import { relieve } from "../core/memory.ts";
 import { announce } from "../core/observe.ts";
 import { formatTensor } from "../core/print.ts";
 import { getDefaultDtype, type Scalar } from "../core/scalar.ts";
@@ -268,6 +269,7 @@ const methods: Partial<Members> & ThisType<Tensor> = {
     return asNumpy(this);
   },
   async read() {
+    await relieve();
     return readAll(this);
   },
   at(...indices) {

@@ -31,7 +31,26 @@ function serve(isolated: boolean): Server {
   });
 }
 
-async function inPage(isolated: boolean): Promise<unknown> {
+const training = `(async () => {
+  const [torch, program] = await Promise.all([import("/dist/index.js"), import("/test/browser/program.mjs")]);
+  return { isolated: globalThis.crossOriginIsolated, ...program.train(torch) };
+})()`;
+
+/** 6 GB of results, one library await per 32 MiB; the highest number of bytes in use after an await. */
+const discarding = `(async () => {
+  const torch = await import("/dist/index.js");
+  const x = torch.ones(2 ** 20);
+  let peak = 0;
+  for (let step = 0; step < 192; step++) {
+    for (let i = 0; i < 8; i++) x.add(i);
+    await torch.synchronize();
+    peak = Math.max(peak, torch.memory.stats().allocated);
+  }
+  return peak;
+})()`;
+
+/** Evaluates a program, a text since the test runner rewrites imports in functions. */
+async function inPage(isolated: boolean, program: string): Promise<unknown> {
   const server = serve(isolated);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await chromium.launch({
@@ -49,11 +68,7 @@ async function inPage(isolated: boolean): Promise<unknown> {
     const errors: string[] = [];
     tab.on("pageerror", (error) => errors.push(String(error)));
     await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    // As text: the test runner rewrites imports in functions.
-    const result = await tab.evaluate(`(async () => {
-        const [torch, program] = await Promise.all([import("/dist/index.js"), import("/test/browser/program.mjs")]);
-        return { isolated: globalThis.crossOriginIsolated, ...program.train(torch) };
-      })()`);
+    const result = await tab.evaluate(program);
     expect(errors).toEqual([]);
     return result;
   } finally {
@@ -72,6 +87,10 @@ describe.skipIf(executable === undefined)("the bundle in Chromium", () => {
   });
 
   test.each([true, false])("trains as in Node (cross-origin isolated: %s)", async (isolated) => {
-    expect(await inPage(isolated)).toEqual({ isolated, ...expected });
+    expect(await inPage(isolated, training)).toEqual({ isolated, ...expected });
+  });
+
+  test("a loop with one library await per step keeps its memory below twice the threshold of 256 MiB", async () => {
+    expect(await inPage(false, discarding)).toBeLessThan(512 * 2 ** 20);
   });
 });
