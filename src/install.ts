@@ -14,14 +14,26 @@ import { installMembers } from "./ops/members.ts";
 import { installGenerator } from "./ops/rng.ts";
 import { setParameters } from "./serialize/tensors.ts";
 
-function method(op: Callable): (this: Tensor, ...args: unknown[]) => unknown {
-  if (op.op.receiver === 0) {
+type Method = (this: Tensor, ...args: unknown[]) => unknown;
+
+/** The method of an operator. Passing few arguments on one by one costs less than spreading them. */
+function method(op: (...args: unknown[]) => unknown, receiver = 0): Method {
+  if (receiver !== 0) {
     return function (...args) {
-      return op(this, ...args);
+      return op(...args.slice(0, receiver), this, ...args.slice(receiver));
     };
   }
   return function (...args) {
-    return op(...args.slice(0, op.op.receiver!), this, ...args.slice(op.op.receiver!));
+    switch (args.length) {
+      case 0:
+        return op(this);
+      case 1:
+        return op(this, args[0]);
+      case 2:
+        return op(this, args[0], args[1]);
+      default:
+        return op(this, ...args);
+    }
   };
 }
 
@@ -40,12 +52,8 @@ export function install(): void {
   setParameters({ is: isParameter, make: (data, requiresGrad) => new Parameter(data, requiresGrad) });
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {
     if (typeof op !== "function" || op.op === undefined || op.op.receiver === null) continue;
-    define(name, method(op));
-    const write = op.write;
-    if (op.op.inplace && write !== undefined) {
-      define(`${name}_`, function (this: Tensor, ...args: unknown[]) {
-        return write(this, ...args);
-      });
-    }
+    define(name, method(op, op.op.receiver));
+    if (op.op.inplace && op.write !== undefined)
+      define(`${name}_`, method(op.write as (...args: unknown[]) => unknown));
   }
 }

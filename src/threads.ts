@@ -1,7 +1,7 @@
 /** `torch.setNumThreads` and `torch.getNumThreads`. */
 import { chooseThreads, threadCount } from "./backends/wasm/threads.ts";
-import { check, typeName } from "./core/errors.ts";
 import { type Device, device as parseDevice } from "./core/device.ts";
+import { check, typeName } from "./core/errors.ts";
 import { heap, relieve } from "./core/memory.ts";
 
 /**

@@ -116,76 +116,90 @@ export function runBackward(roots: readonly Tensor[], grads: readonly Tensor[], 
 
 /** What a run knows of a node that it will reach. */
 class Task {
+  readonly run: Run;
+  /** What the node had of a run around this one, such as that of a checkpoint's outer graph. */
+  readonly outer: Task | null;
   /** Edges from nodes that have not run yet. */
   waiting = 0;
   /** The gradients that have arrived, by output. */
   grads: Grads | null = null;
+
+  constructor(run: Run, outer: Task | null) {
+    this.run = run;
+    this.outer = outer;
+  }
 }
 
 class Run {
   readonly #options: BackwardOptions;
-  readonly #tasks = new Map<Node, Task>();
+  /** Every node that can be reached. */
+  readonly #nodes: Node[] = [];
   readonly #queue = new Queue();
   readonly #captures: Map<Node, Capture[]> | null;
   readonly #captured: Grads;
   readonly #needed: Set<Node> | null;
-  /** How many pending or captured gradients lie in a storage. */
-  readonly #inUse = new Map<Storage, number>();
-
   constructor(roots: readonly Tensor[], grads: readonly Tensor[], options: BackwardOptions) {
     this.#options = options;
     this.#captured = new Array(options.capture?.length ?? 0).fill(null);
     const starts = roots.map((t) => gradEdge(t)!);
     this.#captures = options.capture === null ? null : capturesOf(options.capture);
     const targets = this.#captures !== null ? new Set(this.#captures.keys()) : (options.only ?? null);
-    const order = this.#discover(starts);
-    this.#needed = targets === null ? null : leadingTo(targets, order);
+    this.#discover(starts);
+    this.#needed = targets === null ? null : leadingTo(targets, this.#nodes);
     roots.forEach((t, i) => {
       this.#add(starts[i]!, outputNr(t), grads[i]!);
     });
-    for (const node of new Set(starts)) if (this.#tasks.get(node)!.waiting === 0) this.#queue.push(node);
+    const first = starts.length === 1 ? starts : new Set(starts);
+    for (const node of first) if (this.#taskOf(node).waiting === 0) this.#queue.push(node);
   }
 
   /** Makes the tasks of all nodes that can be reached, and counts their edges. */
-  #discover(starts: readonly Node[]): Node[] {
-    const tasks = this.#tasks;
-    const order: Node[] = [];
-    for (const node of starts) {
-      if (tasks.has(node)) continue;
-      tasks.set(node, new Task());
-      order.push(node);
+  #discover(starts: readonly Node[]): void {
+    const nodes = this.#nodes;
+    for (const node of starts) this.#taskOf(node);
+    for (let at = 0; at < nodes.length; at++) {
+      for (const next of nodes[at]!.next) if (next !== null) this.#taskOf(next).waiting++;
     }
-    for (let at = 0; at < order.length; at++) {
-      for (const next of order[at]!.next) {
-        if (next === null) continue;
-        let task = tasks.get(next);
-        if (task === undefined) {
-          task = new Task();
-          tasks.set(next, task);
-          order.push(next);
-        }
-        task.waiting++;
-      }
-    }
-    return order;
+  }
+
+  #taskOf(node: Node): Task {
+    let task = node.task as Task | null;
+    if (task !== null && task.run === this) return task;
+    task = new Task(this, task);
+    node.task = task;
+    this.#nodes.push(node);
+    return task;
   }
 
   go(): Grads {
     const start = position();
-    const inUse = (storage: Storage): boolean => this.#inUse.has(storage);
-    while (!this.#queue.empty) {
-      this.#step(this.#queue.pop());
-      // A recorded backward may keep anything; else what no pending gradient needs is garbage by now.
-      if (!this.#options.createGraph) freeSince(start, inUse);
+    try {
+      while (!this.#queue.empty) {
+        this.#step(this.#queue.pop());
+        // A recorded backward may keep anything; else what no pending gradient needs is garbage by now.
+        if (!this.#options.createGraph) freeSince(start, isPending);
+      }
+      return this.#captured;
+    } finally {
+      this.#end();
     }
-    return this.#captured;
+  }
+
+  /** Gives the nodes back to the run around this one, and ends what still waits, also after an error. */
+  #end(): void {
+    for (const node of this.#nodes) {
+      const task = node.task as Task;
+      for (const g of task.grads ?? []) if (g !== null) unuse(g);
+      node.task = task.outer;
+    }
+    for (const g of this.#captured) if (g !== null) unuse(g);
   }
 
   #step(node: Node): void {
-    const task = this.#tasks.get(node)!;
+    const task = this.#taskOf(node);
     let grads: Grads = task.grads ?? new Array(node.outputs.length).fill(null);
     task.grads = null;
-    for (const g of grads) if (g !== null) this.#unuse(g);
+    for (const g of grads) if (g !== null) unuse(g);
     if (node.preHooks !== null || node.nodePreHooks !== null) grads = runPreHooks(node, grads);
     if (this.#captures !== null) this.#capture(node, grads);
     const wanted = this.#wants(node);
@@ -197,7 +211,7 @@ class Run {
       const g = outs[i] ?? null;
       if (g !== null && this.#leads(next))
         this.#add(next, node.nextNr[i]!, conform(g, next.outputs[node.nextNr[i]!], node, i));
-      if (--this.#tasks.get(next)!.waiting === 0) this.#queue.push(next);
+      if (--this.#taskOf(next).waiting === 0) this.#queue.push(next);
     }
   }
 
@@ -205,7 +219,7 @@ class Run {
     for (const c of this.#captures?.get(node) ?? []) {
       const g = grads[c.nr] ?? null;
       this.#captured[c.index] = g;
-      if (g !== null) this.#use(g);
+      if (g !== null) use(g);
     }
   }
 
@@ -235,27 +249,19 @@ class Run {
   }
 
   #add(node: Node, nr: number, g: Tensor): void {
-    const task = this.#tasks.get(node)!;
+    const task = this.#taskOf(node);
     task.grads ??= new Array(node.outputs.length).fill(null);
     const before = task.grads[nr] ?? null;
     const sum = before === null ? g : before.add(g);
-    if (before !== null) this.#unuse(before);
-    this.#use(sum);
+    if (before !== null) unuse(before);
+    use(sum);
     task.grads[nr] = sum;
   }
-
-  #use(g: Tensor): void {
-    const storage = g.impl.storage;
-    this.#inUse.set(storage, (this.#inUse.get(storage) ?? 0) + 1);
-  }
-
-  #unuse(g: Tensor): void {
-    const storage = g.impl.storage;
-    const left = (this.#inUse.get(storage) ?? 0) - 1;
-    if (left > 0) this.#inUse.set(storage, left);
-    else this.#inUse.delete(storage);
-  }
 }
+
+const isPending = (storage: Storage): boolean => storage.pending > 0;
+const use = (g: Tensor): void => void g.impl.storage.pending++;
+const unuse = (g: Tensor): void => void g.impl.storage.pending--;
 
 const outputNr = (t: Tensor): number => (t.impl.meta!.gradFn === null ? 0 : t.impl.meta!.outputNr);
 

@@ -42,6 +42,8 @@ export abstract class Node implements GradFn {
   preHooks: PreHook[] | null = null;
   nodePreHooks: ((grads: Grads) => Grads | undefined | null)[] | null = null;
   nodeHooks: ((gradInputs: Grads, gradOutputs: Grads) => Grads | undefined | null)[] | null = null;
+  /** What the running backward knows of it; the engine's. */
+  task: object | null = null;
   /** Where the forward call was made, in anomaly mode. */
   readonly stack: string | null = mode.anomaly ? callerStack() : null;
 

@@ -10,6 +10,8 @@ let depth = 0;
 const fresh: Storage[] = [];
 /** How many nodes were recorded: their formulas may hold what was made inside. */
 let recordedNodes = 0;
+/** The same when the outermost operator began. */
+let nodesBefore = 0;
 
 /** Whether an operator was called by user code, not by another operator. */
 export const outermost = (): boolean => depth === 0;
@@ -29,27 +31,22 @@ export function offer(storage: Storage): void {
   if (depth > 0) fresh.push(storage);
 }
 
-/** Where library code began, for `leave`. */
-export interface Mark {
-  readonly position: number;
-  readonly nodes: number;
-}
-
-const outside: Mark = { position: -1, nodes: 0 };
+/** What `enter` answers within library code. */
+const nested = -1;
 
 /** Enters library code; pair with `exit`. */
-export function enter(): Mark {
-  const mark = depth === 0 ? { position: fresh.length, nodes: recordedNodes } : outside;
-  depth++;
-  return mark;
+export function enter(): number {
+  if (depth++ > 0) return nested;
+  nodesBefore = recordedNodes;
+  return fresh.length;
 }
 
 /** Leaves library code; leaving the outermost one frees what stayed inside. */
-export function exit(mark: Mark): void {
+export function exit(mark: number): void {
   depth--;
-  if (mark === outside) return;
-  const keep = recordedNodes !== mark.nodes;
-  while (fresh.length > mark.position) {
+  if (mark === nested) return;
+  const keep = recordedNodes !== nodesBefore;
+  while (fresh.length > mark) {
     const storage = fresh.pop()!;
     if (!keep && !storage.escaped && storage.held === 0) storage.free();
   }
@@ -67,12 +64,13 @@ export function inside<R>(fn: () => R): R {
 
 /** Runs user code from within the library: its operators are outermost again. */
 export function leaving<R>(fn: () => R): R {
-  const before = depth;
+  const [before, nodes] = [depth, nodesBefore];
   depth = 0;
   try {
     return fn();
   } finally {
     depth = before;
+    nodesBefore = nodes;
   }
 }
 

@@ -41,6 +41,8 @@ export class Storage {
   pinned = false;
   /** How many recorded nodes saved it. */
   held = 0;
+  /** How many gradients that wait for their node in a running backward lie in it. */
+  pending = 0;
   /** False for memory that belongs to a typed array of the user's. */
   resizable = true;
   /** The ArrayBuffer of a host storage, else null. */

@@ -64,8 +64,11 @@ export class TensorImpl {
 
 const brand: unique symbol = Symbol.for("cresset.Tensor") as never;
 
+/** What only tensors of this copy of the package extend: quicker to ask for than their brand. */
+class Own {}
+
 /** A multi-dimensional array of one dtype that shares its storage with its views. */
-export class Tensor {
+export class Tensor extends Own {
   /** Not for users: the library's own view of the tensor. */
   readonly impl: TensorImpl;
 
@@ -74,6 +77,7 @@ export class Tensor {
    * has this data. Use `torch.tensor` instead.
    */
   constructor(...args: unknown[]) {
+    super();
     const first = args[0];
     this.impl = first instanceof TensorImpl ? first : Tensor.legacy(args);
   }
@@ -81,7 +85,7 @@ export class Tensor {
   /** Makes the inside for the legacy constructor; installed by ops/create. */
   static legacy: (args: unknown[]) => TensorImpl;
 
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== Tensor) return Function.prototype[Symbol.hasInstance].call(this, value);
     return isTensor(value);
   }
@@ -171,7 +175,7 @@ Object.defineProperty(Tensor.prototype, brand, { value: true });
 
 /** Whether a value is a Tensor, also of another copy of this package. */
 export function isTensor(value: unknown): value is Tensor {
-  return typeof value === "object" && value !== null && brand in value;
+  return typeof value === "object" && value !== null && (value instanceof Own || brand in value);
 }
 
 /** A tensor over this storage. */

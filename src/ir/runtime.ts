@@ -38,3 +38,56 @@ export function runner<K extends Kernel>(kernel: K): Run<K> {
   }
   return run;
 }
+
+/**
+ * What is kept of a family of kernels, found by a number such as packed dtypes: a call then need not build the kernel
+ * and its text.
+ */
+export class Kept<T> {
+  #byKey = new Map<number, T>();
+  #generation: number = generation;
+  #lastKey = -1;
+  #last: T | undefined;
+
+  /** What `key` stands for, made at the first use, and again for another compiler. */
+  get(key: number, make: () => T): T {
+    if (this.#generation !== generation) this.#forget();
+    if (key === this.#lastKey) return this.#last!;
+    let value = this.#byKey.get(key);
+    if (value === undefined) {
+      value = make();
+      this.#byKey.set(key, value);
+    }
+    this.#lastKey = key;
+    this.#last = value;
+    return value;
+  }
+
+  #forget(): void {
+    this.#byKey = new Map();
+    this.#generation = generation;
+    this.#lastKey = -1;
+  }
+}
+
+/** The runners of a family of kernels, found by a number. */
+export class Runners<K extends Kernel> {
+  readonly #kept = new Kept<Run<K>>();
+
+  /** The runner that `key` stands for; `kernel` describes it at the first use. */
+  get(key: number, kernel: () => K): Run<K> {
+    return this.#kept.get(key, () => runner(kernel()));
+  }
+}
+
+const families = new WeakMap<object, Runners<Kernel>>();
+
+/** The runners of kernels that share `owner`, such as an expression; one owner serves one skeleton only. */
+export function runnersOf<K extends Kernel>(owner: object): Runners<K> {
+  let family = families.get(owner);
+  if (family === undefined) {
+    family = new Runners();
+    families.set(owner, family);
+  }
+  return family as unknown as Runners<K>;
+}

@@ -197,12 +197,17 @@ export function comparison(d: BinaryDeclaration): Binary {
   return binary({ dtype: "bool", ...d });
 }
 
+/** Whether a call has a tensor and one more operand, and nothing else. */
+function isPair(args: unknown[]): args is [Tensor, Operand] {
+  return args.length === 2 && isTensor(args[0]) && (isTensor(args[1]) || isScalar(args[1]));
+}
+
 /** Several operands and parameters that pick among kernels: the body applies them. */
 export interface ElementwiseDeclaration extends Common {
   /** Which kernel, on which operands; `self` comes first where there is an in-place form. */
   readonly kernel: (self: Tensor, values: Values, which: number) => { kernel: Pointwise; operands: Operand[] };
-  /** The kernel of two tensors without further arguments, where it is always the same: spares parsing. */
-  readonly plain?: (a: Tensor, b: Tensor) => Pointwise | null;
+  /** The kernel of two operands without further arguments, on just these: spares parsing. */
+  readonly plain?: (self: Tensor, other: Operand) => Pointwise;
 }
 
 /** An elementwise operator with parameters: `clamp`, `lerp`, `add` with `alpha`, … */
@@ -216,13 +221,10 @@ export function elementwise<T>(d: ElementwiseDeclaration): T {
     return { self, ...d.kernel(self, values, which) };
   };
   const call = (...args: unknown[]): Tensor => {
-    if (args.length === 2 && d.plain !== undefined && isTensor(args[0]) && isTensor(args[1])) {
-      const plain = d.plain(args[0], args[1]);
-      if (plain !== null) {
-        const out = plain.apply(args as Tensor[]);
-        if (outermost()) escape(out);
-        return out;
-      }
+    if (d.plain !== undefined && isPair(args)) {
+      const out = d.plain(args[0], args[1]).apply(args);
+      if (outermost()) escape(out);
+      return out;
     }
     if (args.length > 1 && namesOut(args)) return computeInto(d.name, args, call) as Tensor;
     if (op.receiver === 0 && !isScalar(args[0])) needTensor(d.name, args[0]);
@@ -230,6 +232,7 @@ export function elementwise<T>(d: ElementwiseDeclaration): T {
     return bounded(() => kernel.apply(operands));
   };
   const write = (...args: unknown[]): Tensor => {
+    if (d.plain !== undefined && isPair(args)) return d.plain(args[0], args[1]).applyInplace(args[0], args);
     const { self, kernel, operands } = select([needTensor(d.name, args[0]), ...args.slice(1)], `${d.name}_`);
     return kernel.applyInplace(self, operands);
   };

@@ -9,7 +9,7 @@ import type { Op, OpInfo } from "./call.ts";
 import { custom, differentiable } from "./define.ts";
 import { equalOrNan } from "./equals.ts";
 import { pick, selected, type ValuesIndices } from "./ordering.ts";
-import { checkElements, keepDims, reducedDims, reduceRaw } from "./reduce.ts";
+import { checkElements, keepDims, type ReduceSpec, reducedDims, reduceRaw } from "./reduce.ts";
 import { shareAmong } from "./reductions.ts";
 
 /** `max(x)`, `max(x, other)` and `max(x, dim)`, which alone gives the positions too. */
@@ -31,17 +31,25 @@ export interface ExtremumMethod {
 
 const extremumParams = ["", "other:tensor", "dim:int keepdim:bool=false"];
 
+/** One object for each, by which its runners are found. */
+const specs = {
+  min: { combine: "min" },
+  max: { combine: "max" },
+  argmin: { combine: "argmin" },
+  argmax: { combine: "argmax" },
+} as const satisfies Partial<Record<Combine, ReduceSpec>>;
+
 /** The extremum of all elements; equals share the gradient. */
 function extremumOfAll(self: Tensor, combine: "max" | "min", node: string): Tensor {
   const dims = reducedDims(null, self.dim());
   checkElements(combine, self, dims, []);
-  const out = reduceRaw(self.detach(), { combine }, dims, false, self.dtype, self.dtype);
+  const out = reduceRaw(self.detach(), specs[combine], dims, false, self.dtype, self.dtype);
   return differentiable(node, out, [self], [self, out], ([g], [x, y]) => [shareAmong(g!, equalOrNan(x!, y!), dims)]);
 }
 
 /** The first position of each slice's extremum; a NaN is one. */
-function argRaw(self: Tensor, combine: Combine, dims: readonly number[], keepdim: boolean): Tensor {
-  return reduceRaw(self.detach(), { combine }, dims, keepdim, self.dtype, int64);
+function argRaw(self: Tensor, combine: "argmin" | "argmax", dims: readonly number[], keepdim: boolean): Tensor {
+  return reduceRaw(self.detach(), specs[combine], dims, keepdim, self.dtype, int64);
 }
 
 function extremumAlong(
@@ -117,7 +125,7 @@ export const aminmax: Op<
   // PyTorch gives a 0-dim tensor the dim that is kept.
   const lone = self.dim() === 0 && dim !== null && keepdim;
   const [least, greatest] = (["min", "max"] as const).map((combine) => {
-    const out = reduceRaw(self.detach(), { combine }, dims, keepdim, self.dtype, self.dtype);
+    const out = reduceRaw(self.detach(), specs[combine], dims, keepdim, self.dtype, self.dtype);
     return lone ? out.reshape([1]) : out;
   }) as [Tensor, Tensor];
   const shape = self.shape;

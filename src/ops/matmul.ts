@@ -4,17 +4,21 @@ import { check } from "../core/errors.ts";
 import { broadcastShapes, list, product } from "../core/layout.ts";
 import type { Scalar } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { runner } from "../ir/runtime.ts";
+import type { MatmulKernel } from "../ir/kernel.ts";
+import { Runners } from "../ir/runtime.ts";
 import type { Op } from "./call.ts";
 import { composite, copyKernel, custom, differentiable } from "./define.ts";
 import { commonDevice, emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
+
+const products = new Runners<MatmulKernel>();
 
 /** Runs `out = alpha · a @ b + beta · out` on batches of matrices; all three have the same rank and dtype. */
 function multiplyInto(out: Tensor, a: Tensor, b: Tensor, alpha: number, beta: number): Tensor {
   if (isMeta(out) || out.numel() === 0) return out;
   const { rank, shape } = out.impl.layout;
   const batch = shape.slice(0, rank - 2);
-  const run = runner({ skeleton: "matmul", dtype: out.impl.dtype.name });
+  const { dtype } = out.impl;
+  const run = products.get(dtype.index, () => ({ skeleton: "matmul", dtype: dtype.name }));
   const [m, n, k] = [shape[rank - 2]!, shape[rank - 1]!, columns(a)];
   withOperands(() => run(batch, m, n, k, operand(out, true), operand(a), operand(b), alpha, beta));
   return out;

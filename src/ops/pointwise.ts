@@ -14,7 +14,7 @@ import type { Expr } from "../ir/expr.ts";
 import { load } from "../ir/expr.ts";
 import { type Operand as KernelOperand, laneDType, type PointwiseRun } from "../ir/kernel.ts";
 import { loadsOf, mapLoads } from "../ir/loads.ts";
-import { generation, runner } from "../ir/runtime.ts";
+import { Kept, runner } from "../ir/runtime.ts";
 import { simplify } from "../ir/simplify.ts";
 import { addressOf, commonDevice, emptyLike, isMeta, unstage } from "./operands.ts";
 
@@ -56,8 +56,7 @@ export class Pointwise {
   /** Inputs that are read as booleans only, and so do not take part in promotion. */
   #boolInputs: readonly boolean[] | undefined;
   readonly #spec: PointwiseSpec;
-  readonly #compiled = new Map<number, Compiled>();
-  #generation = -1;
+  readonly #compiled = new Kept<Compiled>();
   readonly #derivatives: (Derivative | null | undefined)[] = [];
   readonly #recipes = new Map<number, Recipe>();
 
@@ -155,14 +154,9 @@ export class Pointwise {
   }
 
   #compile(inputs: readonly Operand[], out: Tensor, compute: DType): Compiled {
-    if (this.#generation !== generation) {
-      this.#compiled.clear();
-      this.#generation = generation;
-    }
     let key = out.impl.dtype.index * 16 + compute.index;
     for (const x of inputs) key = key * 16 + (isTensor(x) ? x.impl.dtype.index : 15);
-    let compiled = this.#compiled.get(key);
-    if (compiled === undefined) {
+    return this.#compiled.get(key, () => {
       const names = inputs.map((x): DTypeName => (isTensor(x) ? x.impl.dtype.name : laneDType[compute.lane]));
       const run = runner({
         skeleton: "pointwise",
@@ -171,10 +165,8 @@ export class Pointwise {
         inputs: names,
         output: out.impl.dtype.name,
       });
-      compiled = { run, dense: [] };
-      this.#compiled.set(key, compiled);
-    }
-    return compiled;
+      return { run, dense: [] };
+    });
   }
 
   /** The derivative with respect to an input, or null where it is zero everywhere. */

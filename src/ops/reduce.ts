@@ -4,8 +4,8 @@ import { check, IndexError, RuntimeError } from "../core/errors.ts";
 import { contiguousStrides, wrapDim } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type Expr, load } from "../ir/expr.ts";
-import type { Combine } from "../ir/kernel.ts";
-import { runner } from "../ir/runtime.ts";
+import type { Combine, ReduceKernel } from "../ir/kernel.ts";
+import { runnersOf } from "../ir/runtime.ts";
 import type { OpInfo } from "./call.ts";
 import { custom, differentiable } from "./define.ts";
 import { addressOf, emptyTensor, isMeta, withOperands } from "./operands.ts";
@@ -47,9 +47,22 @@ export function reduceRaw(
   others: readonly Tensor[] = [],
 ): Tensor {
   const out = emptyTensor(reducedShape(self.impl.layout.shape, dims, keepdim), dtype, self.device);
-  if (out.numel() === 0 || isMeta(out)) return out;
+  return reduceInto(out, self, spec, dims, compute, others);
+}
+
+/** The same into a fresh tensor that has the remaining elements in their order, in any shape. */
+export function reduceInto(
+  out: Tensor,
+  self: Tensor,
+  spec: ReduceSpec,
+  dims: readonly number[],
+  compute: DType,
+  others: readonly Tensor[] = [],
+): Tensor {
+  if (out.impl.layout.numel === 0 || isMeta(out)) return out;
+  const { dtype } = out.impl;
   const inputs = others.length === 0 ? [self] : [self, ...others];
-  const run = runner({
+  const run = runnersOf<ReduceKernel>(spec).get(packed(inputs, dtype.index * 16 + compute.index), () => ({
     skeleton: "reduce",
     combine: spec.combine,
     pre: spec.pre ?? element,
@@ -57,7 +70,7 @@ export function reduceRaw(
     lane: compute.lane,
     inputs: inputs.map((t) => t.impl.dtype.name),
     output: dtype.name,
-  });
+  }));
   const { shape } = self.impl.layout;
   const outer = shape.map((_, d) => d).filter((d) => !dims.includes(d));
   const inner = outer.length === 0 ? shape.map((_, d) => d) : [...dims].sort((a, b) => a - b);
@@ -79,6 +92,13 @@ export function reduceRaw(
 }
 
 const element = load(0);
+
+/** A number that stands for the dtypes of tensors and what `head` tells. */
+export function packed(tensors: readonly Tensor[], head: number): number {
+  let key = head;
+  for (const t of tensors) key = key * 16 + t.impl.dtype.index;
+  return key;
+}
 
 /** The gradient with the reduced dims back as size 1. */
 export function keepDims(g: Tensor, shape: readonly number[], dims: readonly number[], keepdim: boolean): Tensor {

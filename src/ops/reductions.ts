@@ -1,4 +1,5 @@
 /** The basic reductions, each one kernel. */
+import { recording } from "../autograd/node.ts";
 import { check } from "../core/errors.ts";
 import { list } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -6,14 +7,17 @@ import * as ir from "../ir/expr.ts";
 import { load, loadBool } from "../ir/expr.ts";
 import type { Dims, Op, Reduction } from "./call.ts";
 import { composite } from "./define.ts";
-import { reduce } from "./reduce.ts";
+import { emptyTensor } from "./operands.ts";
+import { reduce, reduceInto } from "./reduce.ts";
 import type { BySizes } from "./views.ts";
+
+const sumSpec = { combine: "sum" } as const;
 
 /** The sum of all elements, or along dims; ints and bools sum to int64. */
 export const sum: Reduction = reduce({
   name: "sum",
   dtype: "sum",
-  combine: "sum",
+  ...sumSpec,
   grad: (g, { shape }) => g.expand(shape),
 });
 
@@ -90,6 +94,10 @@ export const sumToSize: BySizes = composite(
     );
     const dims = shape.flatMap((n, d) => (d < lead || (size[d - lead] === 1 && n !== 1) ? [d] : []));
     if (dims.length === 0) return self;
+    const { dtype } = self.impl;
+    if (dtype.isFloatingPoint && !recording([self])) {
+      return reduceInto(emptyTensor(size, dtype, self.device), self, sumSpec, dims, dtype);
+    }
     const kept = self.sum(dims, true);
     return lead === 0 ? kept : kept.view(size);
   },

@@ -5,8 +5,8 @@
 import type { DType, Lane } from "../core/dtype.ts";
 import { heap } from "../core/memory.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
-import type { RowPass, RowRun, Rows } from "../ir/kernel.ts";
-import { generation, runner } from "../ir/runtime.ts";
+import type { RowKernel, RowPass, RowRun, Rows } from "../ir/kernel.ts";
+import { Runners } from "../ir/runtime.ts";
 import { addressOf, emptyLike, emptyTensor, isMeta, withOperands } from "./operands.ts";
 
 /** How an input lies: along every row, one row for all, one element per row, or a number. */
@@ -23,8 +23,7 @@ export class RowOp {
   readonly #inputs: readonly RowInput[];
   readonly #passes: readonly RowPass[];
   readonly #kept: number;
-  readonly #runs = new Map<Lane, RowRun>();
-  #generation = -1;
+  readonly #runs = new Runners<RowKernel>();
 
   constructor(inputs: readonly RowInput[], passes: readonly RowPass[], kept = 0) {
     this.#inputs = inputs;
@@ -68,18 +67,14 @@ export class RowOp {
   }
 
   #compiled(lane: Lane): RowRun {
-    if (this.#generation !== generation) {
-      this.#runs.clear();
-      this.#generation = generation;
-    }
-    let run = this.#runs.get(lane);
-    if (run === undefined) {
-      const inputs = this.#inputs.map((kind) => (kind === "elements" || kind === "shared" ? "c" : "b")).join("");
-      const kernel = { skeleton: "row", inputs, passes: this.#passes, kept: this.#kept } as const;
-      run = runner({ ...kernel, lane: lane === "f64" ? "f64" : "f32" });
-      this.#runs.set(lane, run);
-    }
-    return run;
+    const wide = lane === "f64";
+    return this.#runs.get(wide ? 1 : 0, () => ({
+      skeleton: "row",
+      inputs: this.#inputs.map((kind) => (kind === "elements" || kind === "shared" ? "c" : "b")).join(""),
+      passes: this.#passes,
+      kept: this.#kept,
+      lane: wide ? "f64" : "f32",
+    }));
   }
 }
 

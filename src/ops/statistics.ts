@@ -11,7 +11,7 @@ import type { Dims, OpInfo } from "./call.ts";
 import { custom, differentiable, pointwise, unrecorded, type Values } from "./define.ts";
 import { equalOrNan } from "./equals.ts";
 import { selected, sortRaw, type ValuesIndices } from "./ordering.ts";
-import { checkElements, keepDims, reducedDims, reduceRaw } from "./reduce.ts";
+import { checkElements, keepDims, type ReduceSpec, reducedDims, reduceRaw } from "./reduce.ts";
 import { shareAmong } from "./reductions.ts";
 
 /** The named arguments of `std` and its kin: `unbiased` is short for a correction of 1 or 0. */
@@ -63,7 +63,11 @@ function asked(name: string, self: Tensor, v: Values): Asked {
   return { dims, keepdim: (v.keepdim as boolean | undefined) ?? false, freedom };
 }
 
-const squaredDistance = ir.mul(ir.sub(load(0), load(1)), ir.sub(load(0), load(1)));
+const average: ReduceSpec = { combine: "sum", post: ir.div(load(0), load(1)) };
+const squaredDistance: ReduceSpec = {
+  combine: "sum",
+  pre: ir.mul(ir.sub(load(0), load(1)), ir.sub(load(0), load(1))),
+};
 const varOf = pointwise("var", 2, (squares, freedom) => ir.div(squares!, freedom!));
 const stdOf = pointwise("std", 2, (squares, freedom) => ir.sqrt(ir.div(squares!, freedom!)));
 
@@ -81,8 +85,8 @@ function measure(name: string, kernel: typeof varOf, self: Tensor, { dims, keepd
   }
   const x = self.detach();
   const wide: DType = x.dtype.itemsize < 4 ? float32 : x.dtype;
-  const center = reduceRaw(x, { combine: "sum", post: ir.div(load(0), load(1)) }, dims, true, wide, wide);
-  const squares = reduceRaw(x, { combine: "sum", pre: squaredDistance }, dims, keepdim, wide, wide, [center]);
+  const center = reduceRaw(x, average, dims, true, wide, wide);
+  const squares = reduceRaw(x, squaredDistance, dims, keepdim, wide, wide, [center]);
   const spread = kernel.apply([squares, Math.max(freedom, 0)]);
   return [spread.to(x.dtype), running.apply([center.reshape(squares.shape), squares]).to(x.dtype)];
 }

@@ -8,7 +8,7 @@ import { load, loadBool } from "../ir/expr.ts";
 import type { Dims, DTypeLike, Op, OpInfo, Reduction } from "./call.ts";
 import { composite, custom, differentiable, pointwise, unrecorded } from "./define.ts";
 import { prodGrad } from "./products.ts";
-import { keepDims, reduce, reducedDims, reduceRaw } from "./reduce.ts";
+import { keepDims, type ReduceSpec, reduce, reducedDims, reduceRaw } from "./reduce.ts";
 
 /** A reduction over all dims or one, with a dtype. */
 export interface Prod {
@@ -66,16 +66,18 @@ export const nanmean: Reduction = composite(
   },
 );
 
+const nonzeros: ReduceSpec = { combine: "sum", pre: ir.cast(loadBool(0), "lane") };
+
 /** How many elements are not 0. */
 export const countNonzero: Op<[dim?: Dims | null], "dim"> = custom(
   { name: "countNonzero", params: "dim:ints?=null" },
   (self, v) => {
     const dims = reducedDims(v.dim as number[] | null, self.dim());
-    return reduceRaw(self, { combine: "sum", pre: ir.cast(loadBool(0), "lane") }, dims, false, int64, int64);
+    return reduceRaw(self, nonzeros, dims, false, int64, int64);
   },
 );
 
-const expShifted = ir.exp(ir.sub(load(0), load(1)));
+const shiftedSum: ReduceSpec = { combine: "sum", pre: ir.exp(ir.sub(load(0), load(1))) };
 /** `log(sum) + shift`, and `shift` alone where it is infinite. */
 const unshift = pointwise("logsumexp", 2, (total, shift) => ir.add(ir.log(total!), shift!));
 const finiteOrZero = pointwise("logsumexp", 1, (x) => ir.select(ir.eq(ir.abs(x!), Number.POSITIVE_INFINITY), 0, x!));
@@ -100,6 +102,6 @@ function stableLogsumexp(x: Tensor, dims: readonly number[], keepdim: boolean): 
   const empty = dims.some((d) => x.shape[d] === 0);
   const wide = x.dtype.itemsize < 4 ? float32 : x.dtype;
   const shift = empty ? x.newZeros([]) : finiteOrZero.apply([dims.length === 0 ? x : x.amax(dims, true)]);
-  const total = reduceRaw(x, { combine: "sum", pre: expShifted }, dims, keepdim, wide, wide, [shift]);
+  const total = reduceRaw(x, shiftedSum, dims, keepdim, wide, wide, [shift]);
   return unshift.apply([total, empty ? shift : shift.reshape(total.shape)]).to(x.dtype);
 }

@@ -9,8 +9,8 @@ import { equalShapes } from "../core/layout.ts";
 import { heap } from "../core/memory.ts";
 import { bump, type Tensor } from "../core/tensor.ts";
 import type { Expr } from "../ir/expr.ts";
-import type { UpdateRun } from "../ir/kernel.ts";
-import { generation, runner } from "../ir/runtime.ts";
+import type { UpdateKernel, UpdateRun } from "../ir/kernel.ts";
+import { Runners } from "../ir/runtime.ts";
 import { addressOf, isMeta, withOperands } from "./operands.ts";
 import { isWide, placeNumber } from "./rows.ts";
 
@@ -27,8 +27,7 @@ export class Update {
   readonly #tensors: number;
   readonly #numbers: number;
   readonly #written: readonly Written[];
-  readonly #runs = new Map<Lane, UpdateRun>();
-  #generation = -1;
+  readonly #runs = new Runners<UpdateKernel>();
 
   constructor(tensors: number, numbers: number, written: readonly Written[]) {
     this.#tensors = tensors;
@@ -55,22 +54,14 @@ export class Update {
   }
 
   #compiled(lane: Lane): UpdateRun {
-    if (this.#generation !== generation) {
-      this.#runs.clear();
-      this.#generation = generation;
-    }
-    let run = this.#runs.get(lane);
-    if (run === undefined) {
-      run = runner({
-        skeleton: "update",
-        lane: lane === "f64" ? "f64" : "f32",
-        inputs: this.#tensors,
-        scalars: this.#numbers,
-        outputs: this.#written.map(({ value }) => value),
-      });
-      this.#runs.set(lane, run);
-    }
-    return run;
+    const wide = lane === "f64";
+    return this.#runs.get(wide ? 1 : 0, () => ({
+      skeleton: "update",
+      lane: wide ? "f64" : "f32",
+      inputs: this.#tensors,
+      scalars: this.#numbers,
+      outputs: this.#written.map(({ value }) => value),
+    }));
   }
 }
 

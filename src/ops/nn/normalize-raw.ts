@@ -3,10 +3,11 @@ import type { DType } from "../../core/dtype.ts";
 import { Layout } from "../../core/layout.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { add, div, type Expr, load, mul, sqrt, sub } from "../../ir/expr.ts";
-import { runner } from "../../ir/runtime.ts";
+import type { ReduceKernel } from "../../ir/kernel.ts";
+import { runnersOf } from "../../ir/runtime.ts";
 import { pointwise } from "../define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
-import { reducedShape } from "../reduce.ts";
+import { packed, reducedShape } from "../reduce.ts";
 import { RowOp } from "../rows.ts";
 import { reshaped, statDType } from "./raw.ts";
 
@@ -23,7 +24,7 @@ export function reduceOver(
   const shape = inputs[0]!.shape;
   const out = emptyTensor(reducedShape(shape, dims, true), dtype, inputs[0]!.device);
   if (isMeta(out) || out.numel() === 0) return out;
-  const run = runner({
+  const run = runnersOf<ReduceKernel>(pre).get(packed(inputs, dtype.index * 2 + (mean ? 1 : 0)), () => ({
     skeleton: "reduce",
     combine: "sum",
     pre,
@@ -31,7 +32,7 @@ export function reduceOver(
     lane: dtype.lane,
     inputs: inputs.map((t) => t.dtype.name),
     output: dtype.name,
-  });
+  }));
   const outer = shape.map((_, d) => d).filter((d) => !dims.includes(d));
   const inner = [...dims].sort((a, b) => a - b);
   const sizes = (ds: readonly number[]): number[] => ds.map((d) => shape[d]!);
@@ -46,13 +47,14 @@ export function reduceOver(
   return out;
 }
 
+const element = load(0);
 const deviation = sub(load(0), load(1));
 const squaredDeviation = mul(deviation, deviation);
 
 /** Mean and biased variance over dims, in two passes, so that a large mean costs no precision. */
 export function moments(x: Tensor, dims: readonly number[]): { mean: Tensor; variance: Tensor } {
   const dtype = statDType(x.dtype);
-  const mean = reduceOver([x], dims, load(0), true, dtype);
+  const mean = reduceOver([x], dims, element, true, dtype);
   return { mean, variance: reduceOver([x, mean], dims, squaredDeviation, true, dtype) };
 }
 
@@ -81,6 +83,11 @@ const inputGrad = pointwise("normalizeBackward", 7, (g, x, m, r, w, a, b) => {
   return mul(r!, sub(sub(own, a!), mul(mul(sub(x!, m!), r!), b!)));
 });
 
+const ownTerm = mul(g, w);
+/** What is averaged for the input's gradient: the scaled gradient, and its part along the normalised input. */
+const terms: readonly [Expr, Expr] = [g, weightTerm];
+const weightedTerms: readonly [Expr, Expr] = [ownTerm, mul(ownTerm, mul(sub(x, m), r))];
+
 /** The input's gradient where mean and variance were taken over `dims`. */
 export function inputGradient(
   grad: Tensor,
@@ -94,9 +101,9 @@ export function inputGradient(
   if (fused !== null) return fused;
   const dtype = statDType(input.dtype);
   const all = weight === null ? [grad, input, mean, rstd] : [grad, input, mean, rstd, weight];
-  const own = weight === null ? g : mul(g, w);
+  const [own, along] = weight === null ? terms : weightedTerms;
   const a = reduceOver(all, dims, own, true, dtype);
-  const b = reduceOver(all, dims, mul(own, mul(sub(x, m), r)), true, dtype);
+  const b = reduceOver(all, dims, along, true, dtype);
   const out = emptyTensor(input.shape, input.dtype, input.device);
   return inputGrad.into([grad, input, mean, rstd, weight ?? 1, a, b], out, dtype);
 }

@@ -7,11 +7,13 @@ import { resultType } from "../../core/scalar.ts";
 import { isTensor, type Tensor } from "../../core/tensor.ts";
 import { warn } from "../../core/warnings.ts";
 import { div, type Expr, load } from "../../ir/expr.ts";
-import { runner } from "../../ir/runtime.ts";
+import type { ReduceKernel } from "../../ir/kernel.ts";
+import { runnersOf } from "../../ir/runtime.ts";
 import { fillRaw } from "../create.ts";
 import { differentiable, pointwise, unrecorded, type Values } from "../define.ts";
 import { commonDevice, emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
 import type { Pointwise } from "../pointwise.ts";
+import { packed } from "../reduce.ts";
 
 /** What becomes of the elements of a loss. */
 export type Reduction = "none" | "mean" | "sum";
@@ -71,7 +73,7 @@ export function reduceFused(
 ): Tensor {
   const out = emptyTensor([], dtype, commonDevice(inputs));
   if (isMeta(out)) return out;
-  const run = runner({
+  const run = runnersOf<ReduceKernel>(pre).get(packed(inputs, dtype.index * 2 + (mean ? 1 : 0)), () => ({
     skeleton: "reduce",
     combine: "sum",
     pre,
@@ -79,7 +81,7 @@ export function reduceFused(
     lane: dtype.lane,
     inputs: inputs.map((t) => t.dtype.name),
     output: dtype.name,
-  });
+  }));
   withOperands(() =>
     run(
       [],

@@ -42,6 +42,7 @@ const subScaled = pointwise("sub", 3, (a, b, alpha) => ir.sub(a!, ir.mul(alpha!,
 export const add: WithAlpha = elementwise({
   name: "add",
   params: "other:operand * alpha:scalar=1",
+  plain: () => addKernel,
   kernel: (self, v) => {
     const other = v.other as Operand;
     const alpha = v.alpha as Scalar;
@@ -67,6 +68,10 @@ function refuseBools(self: Operand, other: Operand): void {
 export const sub: WithAlpha = elementwise({
   name: "sub",
   params: "other:operand * alpha:scalar=1",
+  plain: (self, other) => {
+    refuseBools(self, other);
+    return subKernel;
+  },
   kernel: (self, v) => {
     const other = v.other as Operand;
     const alpha = v.alpha as Scalar;
@@ -130,6 +135,7 @@ const floored = kernel("div", 2, (a, b) => ir.floordiv(a!, b!), rounded);
 export const div: Div = elementwise({
   name: "div",
   params: "other:operand * roundingMode:str?=null",
+  plain: () => divided,
   kernel: (self, v) => {
     const other = v.other as Operand;
     const operands = [self, other];
@@ -151,6 +157,7 @@ export const divide: Div = alias("divide", div);
 export const trueDivide: Binary = elementwise({
   name: "trueDivide",
   params: "other:operand",
+  plain: () => divided,
   kernel: (self, v) => ({ kernel: divided, operands: [self, v.other as Operand] }),
 });
 
