@@ -42,7 +42,7 @@ function firstGradients(outputs: readonly Tensor[], given: GradOrList | undefine
     const g = grads[i] ?? null;
     if (g === null) {
       check(out.numel() === 1, () => "grad can be implicitly created only for scalar outputs");
-      return out.detach().newOnes(out.impl.layout.shape);
+      return out.newOnes(out.impl.layout.shape);
     }
     if (!isTensor(g)) throw new TypeError("gradients can be either Tensors or None, but got another type");
     check(

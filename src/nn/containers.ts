@@ -5,7 +5,7 @@ import type { Tensor } from "../core/tensor.ts";
 import type { Slice } from "../ops/indexing.ts";
 import { type AnyModule, Module } from "./module.ts";
 import { frame, indent } from "./print.ts";
-import { adopt, expose, isModule, registry } from "./registry.ts";
+import { adopt, adoptNew, expose, isModule, registry } from "./registry.ts";
 
 /** A part of a list: `slice(1, 3)` or its text `"1:3"`. */
 export type Range = Slice | string;
@@ -50,7 +50,7 @@ abstract class Numbered<A extends unknown[], R> extends Module<A, R> {
   }
 
   *[Symbol.iterator](): Generator<AnyModule, void> {
-    for (const child of adopt(this).modules.values()) if (child !== null) yield child;
+    for (const child of adoptNew(this).modules.values()) if (child !== null) yield child;
   }
 
   /** The child at a position, negative from the end; or a container of the same kind with those of a range. */

@@ -28,6 +28,8 @@ export class Registry {
   readonly transient: Set<string> = new Set();
   readonly modules: Map<string, AnyModule | null> = new Map();
   readonly hooks: Hooks = new Hooks();
+  /** How many own properties the module had when `adoptNew` last looked. */
+  fields = -1;
 
   has(name: string): boolean {
     return this.parameters.has(name) || this.buffers.has(name) || this.modules.has(name);
@@ -140,6 +142,17 @@ export function adopt(module: object & Registered): Registry {
     expose(module, name);
   }
   return table;
+}
+
+/** `adopt`, but only where there are more or fewer fields than at the last look: for what runs at every step. */
+export function adoptNew(module: object & Registered): Registry {
+  const table = module[registry];
+  const fields = Object.getOwnPropertyNames(module).length;
+  let same = fields === table.fields;
+  for (const name of table.modules.keys()) same &&= Object.hasOwn(module, name);
+  if (same) return table;
+  table.fields = fields;
+  return adopt(module);
 }
 
 function addBuffer(table: Registry, name: string, value: Tensor | null, persistent: boolean): void {

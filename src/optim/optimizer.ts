@@ -1,13 +1,16 @@
 /** What all optimizers share: parameter groups, state, and their dictionaries in PyTorch's spelling. */
 import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { deepcopy } from "../copy/index.ts";
+import { cpu } from "../core/device.ts";
+import { float32 } from "../core/dtype.ts";
 import { check, typeName, ValueError } from "../core/errors.ts";
+import { heap } from "../core/memory.ts";
 import { announce } from "../core/observe.ts";
 import { isOptions } from "../core/params.ts";
 import { repr } from "../core/repr.ts";
 import { inside, keep } from "../core/scope.ts";
 import { printsAs } from "../core/symbols.ts";
-import { isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
+import { bump, isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import { HookList, type RemovableHandle } from "../nn/hooks.ts";
 import { clearGrad } from "../nn/module.ts";
@@ -295,5 +298,12 @@ export const zeros = (param: Tensor): Tensor => zerosLike(param);
 
 /** Counts a step and returns how many there were. */
 export function count(step: Tensor): number {
-  return step.add_(1).item();
+  const { storage, layout, dtype } = step.impl;
+  if (dtype !== float32 || storage.host !== null || storage.device !== cpu) return step.add_(1).item();
+  // One number: a kernel would cost more than the rest of the step.
+  const { f32 } = heap();
+  const at = storage.base / dtype.itemsize + layout.offset;
+  f32[at]! += 1;
+  bump(step);
+  return f32[at]!;
 }
