@@ -8,6 +8,8 @@ import { isTensor } from "./tensor.ts";
 export interface Param {
   readonly name: string;
   readonly kind: Kind;
+  /** The value as the kind has it, or undefined where it is none. */
+  readonly read: (value: unknown) => unknown;
   readonly nullable: boolean;
   readonly fallback: { readonly value: unknown } | null;
   readonly keywordOnly: boolean;
@@ -116,6 +118,7 @@ export function signature(text: string): Signature {
     params.push({
       name: name!,
       kind: kind as Kind,
+      read: kinds[kind as Kind],
       nullable: nullable !== undefined,
       fallback: fallback === undefined ? null : { value: literal(fallback) },
       keywordOnly,
@@ -160,20 +163,22 @@ export function parse(op: string, sig: Signature, args: readonly unknown[]): Val
 }
 
 function fit(op: string, sig: Signature, args: readonly unknown[]): Values | Misfit {
+  const { params, positional } = sig;
   let count = args.length;
   while (count > 0 && args[count - 1] === undefined) count--;
   let options: Record<string, unknown> | null = null;
   const last = args[count - 1];
-  if (count > 0 && isOptions(last) && !takesObject(sig, count - 1)) {
+  if (typeof last === "object" && isOptions(last) && !takesObject(sig, count - 1)) {
     options = last;
     count--;
     const unknown = unknownOption(op, sig, options);
     if (unknown !== null) return unknown;
   }
   const values: Values = { ...sig.defaults };
-  for (let i = 0; i < sig.params.length; i++) {
-    const p = sig.params[i]!;
-    let value = i < count && i < sig.positional ? given(p, args, i, count) : undefined;
+  for (let i = 0; i < params.length; i++) {
+    if (i >= count && options === null && params[i]!.fallback !== null) continue;
+    const p = params[i]!;
+    let value = i < count && i < positional ? given(p, args, i, count) : undefined;
     const named = options?.[p.name];
     if (named !== undefined) {
       if (value !== undefined) return new Misfit(i, () => `${op}() got multiple values for argument '${p.name}'`);
@@ -183,12 +188,12 @@ function fit(op: string, sig: Signature, args: readonly unknown[]): Values | Mis
       if (p.fallback !== null) continue;
       return new Misfit(i, () => `${op}() missing required argument '${p.name}' (pos ${i + 1})`);
     }
-    const result = value === null && p.nullable ? null : value === null ? undefined : kinds[p.kind](value);
+    const result = value === null ? (p.nullable ? null : undefined) : p.read(value);
     if (result === undefined) return new Misfit(i, () => wrongKind(op, p, value));
     values[p.name] = result;
   }
-  if (count > sig.positional && !sig.params[sig.positional - 1]?.variadic) {
-    return new Misfit(-1, () => tooMany(op, sig.positional, count));
+  if (count > positional && !params[positional - 1]?.variadic) {
+    return new Misfit(-1, () => tooMany(op, positional, count));
   }
   return values;
 }
