@@ -72,10 +72,13 @@ export interface WindowKernel {
   readonly dtype: DTypeName;
 }
 
-/** Pooling over one to three trailing dims. `max` also writes int64 indices into the flattened spatial plane. */
+/**
+ * Pooling over one to three trailing dims, and the way back. `max` also writes int64 indices into the flattened spatial
+ * plane, which `maxBackward` reads.
+ */
 export interface PoolKernel {
   readonly skeleton: "pool";
-  readonly mode: "max" | "avg" | "avgBackward";
+  readonly mode: "max" | "maxBackward" | "avg" | "avgBackward";
   readonly dtype: DTypeName;
 }
 
@@ -226,8 +229,9 @@ export type WindowRun = (planes: number, geometry: Geometry, image: Operand, col
 
 /**
  * Dense [planes, …input] -> dense [planes, …output]. `max`: indices address is int64. `avg`: each sum is divided by
- * `divisor`, or when 0 by the count of window elements, padding included iff `countPadding`. `avgBackward` takes
- * the output's gradient as `input` and writes the input's gradient to `out`.
+ * `divisor`, or when 0 by the count of window elements, padding included iff `countPadding`. `maxBackward` and
+ * `avgBackward` take the output's gradient as `input` and write the input's gradient to `out`; an index outside of the
+ * plane is an error.
  */
 export type PoolRun = (
   planes: number,

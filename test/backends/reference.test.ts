@@ -597,6 +597,13 @@ describe("pool", () => {
     expect(pooled("max", line(2, 2, 2, 2, 1), [-4, -5], 2)).toEqual({ values: [-4, -5], indices: [0, 1] });
   });
 
+  test("max backward adds at the indices", () => {
+    const out = place(heap, "float32", [9, 9, 9]);
+    const run = reference.compile({ skeleton: "pool", mode: "maxBackward", dtype: "float32" });
+    run(1, line(3, 2, 2, 1), out, place(heap, "float32", [5, 7]), place(heap, "int64", [1, 1]), 0, false);
+    expect(take(heap, "float32", out, 3)).toEqual([0, 12, 0]);
+  });
+
   test("avg counts padding or not", () => {
     expect(pooled("avg", line(2, 2, 2, 2, 1), [4, 6], 2).values).toEqual([2, 3]);
     expect(pooled("avg", line(2, 2, 2, 2, 1), [4, 6], 2, 0, false).values).toEqual([4, 6]);

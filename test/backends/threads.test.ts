@@ -343,6 +343,9 @@ test("pools", () => {
   const run = (pool: Run<typeof max>): void => pool(PLANES, geometry, out, a, indices, 0, false);
   likeReference(max, "int64", run, [indices, PLANES * positions]);
   likeReference(max, "float32", run, [out, PLANES * positions]);
+  const maxBack = { ...max, mode: "maxBackward" } as const;
+  const unpool = (pool: Run<typeof max>): void => pool(PLANES, geometry, out, a, indices, 0, false);
+  likeReference(maxBack, "float32", unpool, [out, PLANES * 420], 1e-6);
   const avg = { ...max, mode: "avg" } as const;
   likeReference(avg, "float32", (pool) => pool(PLANES, geometry, out, a, 0, 0, true), [out, PLANES * positions], 1e-6);
   const back = { ...max, mode: "avgBackward" } as const;

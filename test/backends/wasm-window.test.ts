@@ -123,19 +123,22 @@ function both(
   values: number[],
   divisor = 0,
   countPadding = true,
+  chosen: number[] | null = null,
 ): { readonly got: number[][]; readonly expected: number[][] } {
   const planes = 2;
-  const [from, to] = mode === "avgBackward" ? [g.output, g.input] : [g.input, g.output];
+  const back = mode === "avgBackward" || mode === "maxBackward";
+  const [from, to] = back ? [g.output, g.input] : [g.input, g.output];
   const input = place(heap, dtype, [planes, ...from], values);
   const outputs = [0, 1].map((): [Operand, Operand] => [
     place(heap, dtype, [planes, ...to], new Array(planes * count(to)).fill(3)),
-    place(heap, "int64", [planes, ...to], new Array(planes * count(to)).fill(-1)),
+    place(heap, "int64", [planes, ...g.output], chosen ?? new Array(planes * count(g.output)).fill(-1)),
   ]);
   const runs = [pool({ skeleton: "pool", mode, dtype }, ctx), reference.compile({ skeleton: "pool", mode, dtype })];
   const [got, expected] = runs.map((run, i) => {
     const [out, indices] = outputs[i]!;
-    run(planes, g, out.address, input.address, mode === "max" ? indices.address : 0, divisor, countPadding);
-    return [take(heap, dtype, [planes, ...to], out), take(heap, "int64", [planes, ...to], indices)];
+    const at = mode === "max" || mode === "maxBackward" ? indices.address : 0;
+    run(planes, g, out.address, input.address, at, divisor, countPadding);
+    return [take(heap, dtype, [planes, ...to], out), take(heap, "int64", [planes, ...g.output], indices)];
   });
   return { got: got!, expected: expected! };
 }
@@ -170,6 +173,39 @@ test("NaN wins, ties go to the first, and padding is never chosen", () => {
     [low, low, -3, -3],
     [0, 0, 1, 1],
   ]);
+});
+
+test("in vectors too: NaN wins, ties go to the first, and a window of least values gives its first element", () => {
+  const low = Number.NEGATIVE_INFINITY;
+  const rows = [
+    [1, Number.NaN, 5, 5, low, low, 2, 3, 0, 0, Number.NaN, Number.NaN],
+    [0, 9, 5, 6, low, low, 2, 3, -1, 0, 7, 7],
+  ];
+  const g = geometry([2, 12], [2, 2], [2, 2], [0, 0], [1, 1]);
+  const { got } = both("max", "float32", g, [...rows.flat(), ...rows.flat()]);
+  expect(got[0]!.slice(0, 6)).toEqual([Number.NaN, 6, low, 3, 0, Number.NaN]);
+  expect(got[1]!.slice(0, 6)).toEqual([1, 15, 4, 7, 8, 11]);
+});
+
+const backwards = pools.flatMap(([name, g]) =>
+  (["float32", "float64", "float16"] as const).map((dtype) => [name, dtype, g] as const),
+);
+
+test.each(backwards)("the gradient of maxima: %s, %s", (_name, dtype, g) => {
+  const indices = Array.from({ length: 2 * count(g.output) }, () => Math.floor(random() * count(g.input)));
+  const { got, expected } = both("maxBackward", dtype, g, numbers(2 * count(g.output)), 0, true, indices);
+  expect(got[0]).toEqual(expected[0]);
+});
+
+test("the gradient of maxima by hand", () => {
+  const g = geometry([3], [2], [1], [0], [1]);
+  const { got } = both("maxBackward", "float32", g, [1, 2, 3, 4], 0, true, [1, 1, 0, 2]);
+  expect(got[0]).toEqual([0, 3, 0, 3, 0, 4]);
+});
+
+test("an index outside of the plane is an error", () => {
+  const g = geometry([3], [2], [1], [0], [1]);
+  expect(() => both("maxBackward", "float32", g, [1, 2, 3, 4], 0, true, [1, 1, 0, 3])).toThrow();
 });
 
 const averages = pools.flatMap(([name, g]) =>

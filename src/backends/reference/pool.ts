@@ -1,5 +1,6 @@
 /** Pooling: the maximum or mean of sliding windows, and the mean's gradient. */
 import { dtypes } from "../../core/dtype.ts";
+import { RuntimeError } from "../../core/errors.ts";
 import type { Heap } from "../../core/heap.ts";
 import type { Geometry, PoolKernel, PoolRun } from "../../ir/kernel.ts";
 import { access } from "./access.ts";
@@ -13,6 +14,8 @@ export function pool(kernel: PoolKernel, heap: Heap): PoolRun {
     switch (kernel.mode) {
       case "max":
         return maxPool(kernel, heap, math);
+      case "maxBackward":
+        return maxPoolBackward(kernel, heap, math);
       case "avg":
         return averagePool(kernel, heap, math);
       case "avgBackward":
@@ -74,6 +77,25 @@ function maxPool<T extends Scalar>(kernel: PoolKernel, heap: Heap, math: LaneMat
         const to = plane * members.length + i;
         elements.set(out / elements.itemsize + to, best);
         if (indices !== 0) longs.set(indices / longs.itemsize + to, at);
+      });
+    }
+  };
+}
+
+function maxPoolBackward<T extends Scalar>(kernel: PoolKernel, heap: Heap, math: LaneMath<T>): PoolRun {
+  const elements = access(heap, kernel.dtype);
+  const longs = access(heap, "int64");
+  return (planes, geometry, out, input, indices) => {
+    const [size, windows] = [count(geometry.input), count(geometry.output)];
+    for (let plane = 0; plane < planes; plane++) {
+      const sums = new Array<T>(size).fill(math.of(0));
+      for (let i = plane * windows; i < (plane + 1) * windows; i++) {
+        const at = Number(longs.get(indices / longs.itemsize + i));
+        if (!(at in sums)) throw new RuntimeError(`index ${at} is outside of the plane`);
+        sums[at] = math.wide.add(sums[at]!, math.of(elements.get(input / elements.itemsize + i)));
+      }
+      sums.forEach((sum, at) => {
+        elements.set(out / elements.itemsize + plane * size + at, sum);
       });
     }
   };

@@ -8,7 +8,7 @@ import { runner } from "../../ir/runtime.ts";
 import type { Dims, Op } from "../call.ts";
 import { differentiable, fn, type Values } from "../define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "../operands.ts";
-import { scatterPlanes } from "./planes.ts";
+import { gatherPlanes } from "./planes.ts";
 import { dense, extent, needFloat, perDim, reshaped } from "./raw.ts";
 
 const counts = ["", "one", "two", "three"];
@@ -122,15 +122,23 @@ export function maxPoolByGeometry(x: Tensor, g: Geometry, node: string): [Tensor
 
 /** The gradient of maxima, added at the positions that they came from. */
 export function unpooled(g: Tensor, at: Tensor, shape: readonly number[], dims: number, node: string): Tensor {
-  const size = product(shape.slice(-dims));
-  const planes = product(shape.slice(0, -dims));
-  const count = product(g.shape.slice(-dims));
-  return scatterPlanes(
-    g.reshape(planes, count),
-    reshaped(at, [planes, count]),
-    size,
-    `${node.slice(0, -1)}Backward0`,
-  ).reshape(shape);
+  const out = emptyTensor(shape, g.dtype, g.device);
+  const [input, output] = [shape.slice(-dims), g.shape.slice(-dims)];
+  const [planes, size, windows] = [planesOf(g, dims), product(input), product(output)];
+  if (!isMeta(out) && out.numel() > 0) {
+    const ones = input.map(() => 1);
+    const geometry = { input, output, kernel: ones, stride: ones, padding: ones, dilation: ones };
+    const run: PoolRun = runner({ skeleton: "pool", mode: "maxBackward", dtype: g.dtype.name });
+    const [from, indices] = [dense(g), dense(at)];
+    withOperands(() => {
+      const addresses = [operand(out, true).address, operand(from).address, operand(indices).address] as const;
+      run(planes, geometry, ...addresses, 0, false);
+    });
+  }
+  const back = `${node.slice(0, -1)}Backward0`;
+  return differentiable(back, out, [g], [], ([h]) => [
+    gatherPlanes(h!.reshape(planes, size), reshaped(dense(at), [planes, windows]), back).reshape(g.shape),
+  ]);
 }
 
 type MaxPoolArguments = [
