@@ -73,6 +73,17 @@ export interface WindowKernel {
 }
 
 /**
+ * Convolutions over one to three spatial dims. An image has one map of results per filter: `map` is the map of an image,
+ * `image` the sum of the windows that a map stands for (its transpose), `weight` the weight's gradient. A weight or an
+ * image stands for itself in any of them.
+ */
+export interface ConvolutionKernel {
+  readonly skeleton: "convolution";
+  readonly result: "map" | "image" | "weight";
+  readonly dtype: DTypeName;
+}
+
+/**
  * Pooling over one to three trailing dims, and the way back. `max` also writes int64 indices into the flattened spatial
  * plane, which `maxBackward` reads.
  */
@@ -137,6 +148,7 @@ export type Kernel =
   | ScatterKernel
   | MatmulKernel
   | WindowKernel
+  | ConvolutionKernel
   | PoolKernel
   | SortKernel
   | UpdateKernel
@@ -227,6 +239,29 @@ export interface Geometry {
  */
 export type WindowRun = (planes: number, geometry: Geometry, image: Operand, columns: number) => void;
 
+/** The sizes of a convolution; in its geometry, `input` is the image's and `output` the map's. */
+export interface ConvolutionSizes extends Geometry {
+  readonly images: number;
+  readonly groups: number;
+  /** Channels of an image and of a map, within one group. */
+  readonly channels: number;
+  readonly filters: number;
+}
+
+/** Byte addresses of dense operands; one of the first three is the result. */
+export interface ConvolutionOperands {
+  /** [images, groups · channels, …input] */
+  readonly image: number;
+  /** [images, groups · filters, …output] */
+  readonly map: number;
+  /** [groups · filters, channels, …kernel] */
+  readonly weight: number;
+  /** One element per channel of the resulting map or image, which is added to it; 0: none. */
+  readonly bias: number;
+}
+
+export type ConvolutionRun = (sizes: ConvolutionSizes, operands: ConvolutionOperands) => void;
+
 /**
  * Dense [planes, …input] -> dense [planes, …output]. `max`: indices address is int64. `avg`: each sum is divided by
  * `divisor`, or when 0 by the count of window elements, padding included iff `countPadding`. `maxBackward` and
@@ -264,35 +299,32 @@ export type RowRun = (
   kept: readonly number[],
 ) => void;
 
+/** The runners by skeleton. */
+interface Runs {
+  pointwise: PointwiseRun;
+  reduce: ReduceRun;
+  scan: ScanRun;
+  gather: GatherRun;
+  scatter: ScatterRun;
+  matmul: MatmulRun;
+  window: WindowRun;
+  convolution: ConvolutionRun;
+  pool: PoolRun;
+  sort: SortRun;
+  update: UpdateRun;
+  row: RowRun;
+}
+
 /** Which runner a kernel compiles to. */
-export type Run<K extends Kernel> = K extends PointwiseKernel
-  ? PointwiseRun
-  : K extends ReduceKernel
-    ? ReduceRun
-    : K extends ScanKernel
-      ? ScanRun
-      : K extends GatherKernel
-        ? GatherRun
-        : K extends ScatterKernel
-          ? ScatterRun
-          : K extends MatmulKernel
-            ? MatmulRun
-            : K extends WindowKernel
-              ? WindowRun
-              : K extends PoolKernel
-                ? PoolRun
-                : K extends SortKernel
-                  ? SortRun
-                  : K extends UpdateKernel
-                    ? UpdateRun
-                    : K extends RowKernel
-                      ? RowRun
-                      : never;
+export type Run<K extends Kernel> = Runs[K["skeleton"]];
 
 /** Turns kernels into runners over a heap. Backends differ in nothing else. */
 export interface Compiler {
   readonly name: string;
-  compile<K extends Kernel>(kernel: K): Run<K>;
+  /** A kernel that is made of others has them compiled by `parts`, the outermost compiler. */
+  compile<K extends Kernel>(kernel: K, parts?: Compiler): Run<K>;
+  /** Whether matrix products are much faster than whatever else computes as many multiplications; by default not. */
+  fastProducts?(): boolean;
 }
 
 /** The text of a kernel, which is its cache key. Expressions stand in it by number: their own texts are long. */

@@ -42,15 +42,17 @@ function shapeOf({ row, column }: Matrix, rows: number, columns: number): Shape 
 
 /** Wraps a compiler: what BLAS cannot or need not do goes to the one below. */
 export function withBlas(below: Compiler, heap: Heap): Compiler {
-  return {
+  const self: Compiler = {
     name: below.name,
-    compile<K extends Kernel>(kernel: K): Run<K> {
-      const run = below.compile(kernel);
+    compile<K extends Kernel>(kernel: K, parts: Compiler = self): Run<K> {
+      const run = below.compile(kernel, parts);
       if (kernel.skeleton !== "matmul") return run;
       // A matmul kernel's runner is what `K` says it is, which TypeScript cannot see.
       return matmul(kernel, heap, run as MatmulRun) as Run<K>;
     },
+    fastProducts: () => blasSwitch.enabled && typeof blas() !== "string",
   };
+  return self;
 }
 
 function matmul(kernel: MatmulKernel, heap: Heap, below: MatmulRun): MatmulRun {

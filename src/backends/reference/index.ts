@@ -1,6 +1,7 @@
 /** The reference backend: every kernel in plain JS, one element at a time. It is what a kernel means. */
 import type { Heap } from "../../core/heap.ts";
 import type { Compiler, Kernel, Run } from "../../ir/kernel.ts";
+import { convolution } from "./convolution.ts";
 import { gather, scatter } from "./indexing.ts";
 import { matmul } from "./matmul.ts";
 import { pointwise } from "./pointwise.ts";
@@ -37,6 +38,8 @@ function runnerOf(kernel: Kernel, heap: Heap): Run<Kernel> {
       return matmul(kernel, heap);
     case "window":
       return windows(kernel, heap);
+    case "convolution":
+      return convolution(kernel, heap);
     case "pool":
       return pool(kernel, heap);
     case "sort":

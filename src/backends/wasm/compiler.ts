@@ -2,6 +2,7 @@
 import type { Heap } from "../../core/heap.ts";
 import { type Compiler, type Kernel, kernelKey, type Run } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
+import { convolution } from "./convolution.ts";
 import { relaxedSimd } from "./features.ts";
 import { gather } from "./gather.ts";
 import { hostFunctions } from "./host.ts";
@@ -17,27 +18,42 @@ import { Team } from "./team.ts";
 import { update } from "./update.ts";
 import { window } from "./window.ts";
 
-type Generators = { readonly [K in Kernel as K["skeleton"]]: (kernel: K, context: WasmContext) => Run<K> };
+type Generate<K extends Kernel> = (kernel: K, context: WasmContext, parts: Compiler) => Run<K>;
+type Generators = { readonly [K in Kernel as K["skeleton"]]: Generate<K> };
 
-const generators: Generators = { pointwise, reduce, scan, gather, scatter, matmul, window, pool, sort, update, row };
+const generators: Generators = {
+  pointwise,
+  reduce,
+  scan,
+  gather,
+  scatter,
+  matmul,
+  window,
+  convolution,
+  pool,
+  sort,
+  update,
+  row,
+};
 
 /** A compiler whose kernels work on `heap`. */
 export function wasmCompiler(heap: Heap, context: WasmContext = createContext(heap)): Compiler {
   const runs = new Map<string, unknown>();
-  return {
+  const self: Compiler = {
     name: "wasm",
-    compile<K extends Kernel>(kernel: K): Run<K> {
+    compile<K extends Kernel>(kernel: K, parts: Compiler = self): Run<K> {
       const key = kernelKey(kernel);
       let run = runs.get(key);
       if (run === undefined) {
         // The table's type ties each skeleton to its kernel, which TypeScript cannot follow through an index.
-        const generate = generators[kernel.skeleton] as unknown as (kernel: K, context: WasmContext) => Run<K>;
-        run = generate(kernel, context);
+        const generate = generators[kernel.skeleton] as unknown as Generate<K>;
+        run = generate(kernel, context, parts);
         runs.set(key, run);
       }
       return run as Run<K>;
     },
   };
+  return self;
 }
 
 /** What kernels of one heap share. */

@@ -6,9 +6,9 @@ import { list } from "../../core/layout.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { warn } from "../../core/warnings.ts";
 import type { Dims, Op } from "../call.ts";
-import { copyKernel, differentiable, fn, unrecorded, type Values } from "../define.ts";
+import { differentiable, fn, type Values } from "../define.ts";
 import { commonDevice, emptyTensor } from "../operands.ts";
-import { correlate, correlateWeight, spread, type Windows } from "./conv-raw.ts";
+import { convolve, type Windows } from "./conv-raw.ts";
 import { constantPad } from "./pad.ts";
 import { computeDType, converted, dense, extent, positions, times } from "./raw.ts";
 
@@ -29,21 +29,13 @@ function resultSizes(input: readonly number[], kernel: readonly number[], c: Con
 /** The value of a convolution of batched input; the bias is null or has one element per output channel. */
 function value(x: Tensor, w: Tensor, bias: Tensor | null, shape: readonly number[], c: Convolution): Tensor {
   const dtype = computeDType(x.dtype);
-  const [image, weight] = [converted(dense(x), dtype), converted(dense(w), dtype)];
+  const raw = (t: Tensor): Tensor => converted(dense(t), dtype);
   const out = emptyTensor(shape, dtype, commonDevice([x, w]));
-  const seed = bias === null ? null : channelwise(bias.detach(), shape.length);
-  if (c.transposed) {
-    spread(image, weight, out, c);
-    if (seed !== null) unrecorded(() => out.add_(seed));
-  } else {
-    if (seed !== null) copyKernel.into([seed], out);
-    correlate(image, weight, out, c, seed === null ? 0 : 1);
-  }
+  const [weight, offset] = [raw(w), bias === null ? null : raw(bias)];
+  if (c.transposed) convolve("image", { image: out, map: raw(x), weight, bias: offset }, c);
+  else convolve("map", { image: raw(x), map: out, weight, bias: offset }, c);
   return converted(out, x.dtype);
 }
-
-const channelwise = (bias: Tensor, rank: number): Tensor =>
-  unrecorded(() => bias.view([1, bias.numel(), ...new Array<number>(rank - 2).fill(1)]));
 
 /** A convolution of batched input, as one node. */
 function convolution(x: Tensor, w: Tensor, bias: Tensor | null, c: Convolution): Tensor {
@@ -72,7 +64,8 @@ function inputGradient(g: Tensor, x: Tensor, w: Tensor, c: Convolution): Tensor 
 function weightGradient(map: Tensor, image: Tensor, shape: readonly number[], c: Windows): Tensor {
   const dtype = computeDType(image.dtype);
   const out = emptyTensor(shape, dtype, image.device);
-  correlateWeight(converted(dense(map), dtype), converted(dense(image), dtype), out, c);
+  const raw = (t: Tensor): Tensor => converted(dense(t), dtype);
+  convolve("weight", { image: raw(image), map: raw(map), weight: out, bias: null }, c);
   const result = converted(out, image.dtype);
   const plain: Convolution = { ...c, transposed: false, outputPadding: c.stride.map(() => 0) };
   return differentiable("ConvolutionBackwardBackward0", result, [map, image], [map, image], ([h], [m, i], needs) => [
@@ -213,7 +206,12 @@ function checkTransposed(x: Tensor, w: Tensor, c: Convolution): void {
 }
 
 /** Checks everything and convolves; input without a batch dim gets one for the time. */
-function convolve(op: string, dims: number, v: Values, settings: (weightDims: number) => Convolution): Tensor {
+function checkedConvolution(
+  op: string,
+  dims: number,
+  v: Values,
+  settings: (weightDims: number) => Convolution,
+): Tensor {
   const [input, weight, bias] = [v.input as Tensor, v.weight as Tensor, v.bias as Tensor | null];
   check(
     input.dim() === dims + 1 || input.dim() === dims + 2,
@@ -262,7 +260,7 @@ function conv(dims: number): Conv {
   ];
   return fn<Conv>({ name: op, params, kind: "custom" }, (v, which) => {
     if (which === 1) return convolveNamed(op, dims, v);
-    return convolve(op, dims, v, (n) => ({
+    return checkedConvolution(op, dims, v, (n) => ({
       stride: perSpatial("stride", v.stride as number[], n),
       padding: perSpatial("padding", v.padding as number[], n),
       dilation: perSpatial("dilation", v.dilation as number[], n),
@@ -285,7 +283,7 @@ function convolveNamed(op: string, dims: number, v: Values): Tensor {
     transposed: false,
     outputPadding: new Array<number>(n).fill(0),
   });
-  if (padding === "valid") return convolve(op, dims, v, (n) => settings(n, new Array<number>(n).fill(0)));
+  if (padding === "valid") return checkedConvolution(op, dims, v, (n) => settings(n, new Array<number>(n).fill(0)));
   const weight = v.weight as Tensor;
   const n = weight.dim() - 2;
   const plain = settings(n, []);
@@ -295,7 +293,7 @@ function convolveNamed(op: string, dims: number, v: Values): Tensor {
   );
   const total = weight.shape.slice(2).map((k, d) => plain.dilation[d]! * (k - 1));
   const half = total.map((t) => Math.floor(t / 2));
-  if (total.every((t) => t % 2 === 0)) return convolve(op, dims, v, () => settings(n, half));
+  if (total.every((t) => t % 2 === 0)) return checkedConvolution(op, dims, v, () => settings(n, half));
   warn(
     "padding-same",
     "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be created",
@@ -303,7 +301,7 @@ function convolveNamed(op: string, dims: number, v: Values): Tensor {
   const extra = total.flatMap((t) => [0, t % 2]);
   const widths = Array.from({ length: 2 * n }, (_, i) => extra[2 * (n - 1 - (i >> 1)) + (i & 1)]!);
   const input = constantPad(v.input as Tensor, widths, 0);
-  return convolve(op, dims, { ...v, input }, () => settings(n, half));
+  return checkedConvolution(op, dims, { ...v, input }, () => settings(n, half));
 }
 
 /** Convolution over one spatial dim: input [N, C, L], weight [O, C / groups, K]. */
@@ -330,7 +328,7 @@ export type ConvTranspose = Op<
 function convTranspose(dims: number): ConvTranspose {
   const params = `${head} padding:ints=[0] outputPadding:ints=[0] groups:int=1 dilation:ints=[1]`;
   return fn<ConvTranspose>({ name: `convTranspose${dims}d`, params, kind: "custom" }, (v) =>
-    convolve(`conv_transpose${dims}d`, dims, v, (n) => ({
+    checkedConvolution(`conv_transpose${dims}d`, dims, v, (n) => ({
       stride: perSpatial("stride", v.stride as number[], n),
       padding: perSpatial("padding", v.padding as number[], n),
       dilation: perSpatial("dilation", v.dilation as number[], n),
