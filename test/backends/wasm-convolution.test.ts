@@ -56,7 +56,7 @@ function sizes(image: readonly number[], weight: readonly number[], o: Settings 
 const cases: [string, ConvolutionSizes][] = [
   ["1d", sizes([2, 3, 20], [5, 3, 3])],
   ["1d, strided and dilated", sizes([2, 4, 50], [6, 4, 4], { stride: [3], padding: [2], dilation: [2] })],
-  ["1d, longer than a workspace", sizes([1, 8, 9000], [4, 8, 5], { padding: [2] })],
+  ["1d, longer than a workspace", sizes([1, 8, 9000], [2, 8, 5], { padding: [2] })],
   ["2d", sizes([2, 3, 9, 11], [4, 3, 3, 3], { padding: [1, 1] })],
   ["2d, without padding", sizes([2, 5, 9, 14], [7, 5, 3, 2])],
   ["2d, stride 2", sizes([2, 3, 13, 15], [8, 3, 3, 3], { stride: [2, 2], padding: [1, 1] })],
@@ -75,8 +75,12 @@ const cases: [string, ConvolutionSizes][] = [
   ["2d, 3x3 of many channels, no padding", sizes([1, 16, 9, 30], [16, 16, 3, 3])],
   ["2d, 3x3 of many channels, wide padding", sizes([1, 16, 8, 9], [20, 16, 3, 3], { padding: [3, 2] })],
   ["2d, 3x3 of many channels, groups", sizes([2, 32, 8, 8], [48, 16, 3, 3], { padding: [1, 1], groups: 2 })],
-  ["2d, 3x3 of a large image", sizes([1, 16, 40, 60], [17, 16, 3, 3], { padding: [1, 1] })],
-  ["2d, a large image", sizes([1, 12, 70, 60], [8, 12, 5, 5], { padding: [2, 2], stride: [1, 2] })],
+  ["2d, 3x3 of a large image", sizes([1, 8, 40, 60], [9, 8, 3, 3], { padding: [1, 1] })],
+  ["2d, a large image", sizes([1, 12, 70, 60], [3, 12, 5, 5], { padding: [2, 2], stride: [1, 2] })],
+  [
+    "2d, 3x3 of more channels than are transformed at once",
+    sizes([1, 256, 4, 5], [80, 256, 3, 3], { padding: [1, 1] }),
+  ],
   ["3d", sizes([2, 3, 4, 5, 9], [4, 3, 2, 3, 3], { padding: [1, 1, 1] })],
   ["3d, strided", sizes([1, 4, 6, 9, 12], [5, 4, 3, 3, 2], { padding: [1, 0, 1], stride: [2, 1, 2], groups: 1 })],
 ];

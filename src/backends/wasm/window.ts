@@ -165,12 +165,28 @@ function emitVisible(
   return { low, high, first };
 }
 
+/** Fewer bytes of zeros than this are not worth the call that memory.fill is. */
+const WORTH_FILL = 64;
+
 /** Writes `count` zeros and moves the address on. */
-function emitZeros(f: FuncBuilder, { bytes }: Element, to: Local, count: Local): void {
+function emitZeros(f: FuncBuilder, item: Element, to: Local, count: Local): void {
   const length = f.local("i32");
-  f.get(count).i32(bytes).op("i32.mul").set(length);
-  f.get(length).if(() => f.get(to).i32(0).get(length).memoryFill());
-  f.add(to, length);
+  f.get(count).i32(item.bytes).op("i32.mul").tee(length).i32(WORTH_FILL).op("i32.ge_u");
+  f.if(
+    () => {
+      f.get(to).i32(0).get(length).memoryFill();
+      f.add(to, length);
+    },
+    () =>
+      f.while(
+        () => f.get(length),
+        () => {
+          f.get(to)[item.lane](0);
+          item.store(f);
+          f.add(to, item.bytes).add(length, -item.bytes);
+        },
+      ),
+  );
 }
 
 function emitRowToColumns(f: FuncBuilder, item: Element, copy: Func, w: WindowLocals, row: Row): void {
