@@ -1,7 +1,4 @@
-/**
- * Convolutions without columns: every tap reads the image where it lies. A copy of a part of the image, with its padding
- * and with the pixels of a stride side by side, makes all of a tap's pixels neighbours in memory.
- */
+/** Convolutions without columns: every tap reads the image where it lies, or a padded copy of a part of it. */
 import { product } from "../../core/layout.ts";
 import type {
   ConvolutionKernel,
@@ -9,302 +6,231 @@ import type {
   ConvolutionRun,
   ConvolutionSizes,
   Geometry,
-  Operand,
   WindowRun,
 } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { type Part, parts } from "./convolution-bands.ts";
+import {
+  flat,
+  type Grid,
+  gridGeometry,
+  gridInPlace,
+  gridOf,
+  isInPlace,
+  mapGeometry,
+  planesAt,
+  slotsOf,
+  tapOffsets,
+} from "./convolution-grid.ts";
+import { remembered, withMemory } from "./convolution-plans.ts";
 import { panelBytes, type TapFunctions } from "./taps.ts";
 
 /** What a convolution by taps is made of. */
-interface Taps {
+interface ByTaps {
   readonly ctx: WasmContext;
   readonly functions: TapFunctions;
   readonly copy: WindowRun;
 }
 
-/** A convolution by taps; its maps' rows hold at least a vector, and images have a stride of 1 as results. */
+/** A convolution by taps. */
 export function byTaps(
   { result }: ConvolutionKernel,
   ctx: WasmContext,
   functions: TapFunctions,
   copy: WindowRun,
 ): ConvolutionRun {
-  const t: Taps = { ctx, functions, copy };
-  if (result === "weight") return (sizes, operands) => weightOf(t, sizes, operands);
-  if (result === "map") return (sizes, operands) => mapOf(t, sizes, operands, operands.image, operands.map, false);
-  return (sizes, operands) => mapOf(t, mirrored(sizes), operands, operands.map, operands.image, true);
+  const t: ByTaps = { ctx, functions, copy };
+  if (result === "weight") {
+    const plan = remembered((s) => weightPlan(s, functions));
+    return (sizes, operands) => weightOf(t, plan(sizes), operands);
+  }
+  const turned = result === "image";
+  const plan = remembered((s) => mapPlan(asRow(turned ? mirrored(s) : s), functions));
+  return (sizes, { weight, bias, image, map }) => {
+    const [source, out] = turned ? [map, image] : [image, map];
+    mapOf(t, plan(sizes), { source, out, weight, bias, turned });
+  };
 }
 
-/** Whether `byTaps` can. */
+/** Whether `byTaps` can: rows of results hold a vector, and images as results have a stride of 1. */
 export function suitsTaps({ result }: ConvolutionKernel, s: ConvolutionSizes, lanes: number): boolean {
   const row = result === "image" ? s.input : s.output;
   return row.at(-1)! >= lanes && (result !== "image" || s.stride.every((step) => step === 1));
 }
 
-/** The convolution, by the weight turned round, that leads from maps to images. */
-function mirrored(s: ConvolutionSizes): ConvolutionSizes {
+/** The convolution, by the weight turned round, that leads from maps to images where the stride is 1. */
+export function mirrored(s: ConvolutionSizes): ConvolutionSizes {
   const padding = s.padding.map((p, d) => s.dilation[d]! * (s.kernel[d]! - 1) - p);
   return { ...s, channels: s.filters, filters: s.channels, input: s.output, output: s.input, padding };
 }
 
-/** How pixels lie in the copy: planes of residues (by the stride) of rows, each of which may be longer than the map's. */
-interface Grid {
-  readonly residues: readonly number[];
-  readonly size: readonly number[];
-  /** Elements of one channel. */
-  readonly plane: number;
-}
-
-/** How far the last element of the kernel reaches, in map positions. */
-const reach = (g: Geometry, d: number): number => Math.floor(((g.kernel[d]! - 1) * g.dilation[d]!) / g.stride[d]!);
-
-/** `spare`: rows and, for a single row, elements that no tap reaches, so that whole vectors stay within a channel. */
-function gridOf(g: Geometry, spare: number): Grid {
-  const residues = g.stride.map((s, d) => Math.min(s, (g.kernel[d]! - 1) * g.dilation[d]! + 1));
-  const size = g.output.map((n, d) => n + reach(g, d) + (d === 0 ? spare : 0));
-  return { residues, size, plane: product(residues) * product(size) };
-}
-
-/** The position of an index in rows of these sizes. */
-const flat = (index: readonly number[], size: readonly number[]): number =>
-  index.reduce((at, i, d) => at * size[d]! + i, 0);
-
-/** Calls `body` for every index below `size`, the last dim first. */
-function eachIndex(size: readonly number[], body: (index: readonly number[]) => void): void {
-  const visit = (index: readonly number[]): void => {
-    if (index.length === size.length) body(index);
-    else for (let i = 0; i < size[index.length]!; i++) visit([...index, i]);
-  };
-  visit([]);
-}
-
-/** Where a channel's taps begin in the grid. */
-function elementOffsets(g: Geometry, { residues, size }: Grid): number[] {
-  const found: number[] = [];
-  eachIndex(g.kernel, (k) => {
-    const at = k.map((i, d) => i * g.dilation[d]!);
-    const residue = at.map((x, d) => x % g.stride[d]!);
-    const position = at.map((x, d) => Math.floor(x / g.stride[d]!));
-    found.push(flat(residue, residues) * product(size) + flat(position, size));
-  });
-  return found;
-}
-
-/** Pairs of positions of vectors in the grid and in the map; the last of a row may go over others again. */
-function slotsOf(g: Geometry, { size }: Grid, lanes: number): number[] {
-  const slots: number[] = [];
-  const width = g.output.at(-1)!;
-  eachIndex(g.output.slice(0, -1), (index) => {
-    const [from, to] = [flat([...index, 0], size), flat([...index, 0], g.output)];
-    for (let x = 0; x < width; x += lanes)
-      slots.push(from + Math.min(x, width - lanes), to + Math.min(x, width - lanes));
-  });
-  if (slots.length % 4 !== 0) slots.push(...slots.slice(-2));
-  return slots;
-}
-
-/** A reservation for all that a convolution needs, as one. */
-function withMemory(ctx: WasmContext, sizes: readonly number[], body: (...addresses: number[]) => void): void {
-  const rounded = sizes.map((bytes) => (bytes + 127) & -64); // vectors may read a little beyond
-  const start = ctx.heap.alloc(rounded.reduce((a, b) => a + b, 0));
-  let at = start;
-  const addresses = rounded.map((bytes) => (at += bytes) - bytes);
-  try {
-    body(...addresses);
-  } finally {
-    ctx.heap.free(start);
-  }
-}
-
-function write({ heap }: WasmContext, address: number, elements: readonly number[], bytes: number): void {
-  const { i32 } = heap;
-  for (let i = 0, at = address / 4; i < elements.length; i++) i32[at + i] = elements[i]! * bytes;
-}
-
-const planesAt = (address: number, sizes: readonly number[]): Operand => {
-  const strides: number[] = [];
-  let step = product(sizes);
-  for (const n of [1, ...sizes]) strides.push((step /= Math.max(n, 1)));
-  return { address, strides };
-};
-
-const ones = (g: Geometry): readonly number[] => g.kernel.map(() => 1);
-
-/** One pixel after another is a row like any other: single pixels need no copy, and no row ends. */
+/** Where windows are single pixels no row ends: all of a plane is one. */
 function asRow(s: ConvolutionSizes): ConvolutionSizes {
-  const single = s.kernel.every((k) => k === 1);
-  if (!single || !isInPlace(s)) return s;
+  if (!s.kernel.every((k) => k === 1) || !isInPlace(s)) return s;
   const [one, none, pixels] = [[1], [0], [product(s.output)]];
   return { ...s, input: pixels, output: pixels, kernel: one, stride: one, padding: none, dilation: one };
 }
 
-/** Whether the image can be its own copy. */
-const isInPlace = (g: Geometry): boolean => g.stride.every((s) => s === 1) && g.padding.every((p) => p === 0);
+/** A part with its grid and the tables of its taps and slots, in bytes. */
+interface TapPart extends Part {
+  readonly grid: Grid;
+  readonly offsets: Int32Array;
+  readonly slots: Int32Array;
+}
 
-/** The map of an image, or the image of a map: then with the weight turned round. */
-function mapOf(
-  t: Taps,
-  sizes: ConvolutionSizes,
-  operands: ConvolutionOperands,
-  source: number,
-  result: number,
-  turned: boolean,
-): void {
-  const { ctx, functions } = t;
-  const { bytes, lanes } = functions;
-  const s = asRow(sizes);
-  const { groups, channels, filters } = s;
-  const [elements, pixels, input] = [product(s.kernel), product(s.output), product(s.input)];
-  const taps = channels * elements;
-  const inPlace = isInPlace(s);
-  const all = inPlace ? [{ first: 0, count: s.images, offset: 0, geometry: s }] : parts(s, perPosition(s, bytes));
-  const grids = all.map(({ geometry }) => (inPlace ? gridInPlace(s) : gridOf(geometry, 0)));
-  const most = inPlace ? 0 : Math.max(...all.map(({ count }, i) => count * groups * channels * grids[i]!.plane));
-  const slotCounts = all.map(
-    ({ geometry }) => product(geometry.output.slice(0, -1)) * Math.ceil(geometry.output.at(-1)! / lanes) + 1,
-  );
-  const panels = groups * panelBytes(filters, taps, bytes);
-  withMemory(ctx, [most * bytes, taps * 4, Math.max(...slotCounts) * 8, panels], (copy, offsets, slots, panel) => {
-    packWeight(t, s, operands.weight, panel!, turned);
+/** What all of a convolution's parts share; `copies` is the most elements of a part's grids. */
+interface TapPlan extends ConvolutionSizes {
+  readonly taps: number;
+  readonly parts: readonly TapPart[];
+  readonly copies: number;
+  readonly inPlace: boolean;
+}
+
+function planOf(
+  s: ConvolutionSizes,
+  { bytes, lanes }: TapFunctions,
+  list: readonly Part[],
+  grid: (g: Geometry) => Grid,
+): TapPlan {
+  const tables = new Map<Geometry, Pick<TapPart, "grid" | "offsets" | "slots">>();
+  const inBytes = (elements: readonly number[]): Int32Array => Int32Array.from(elements, (n) => n * bytes);
+  const tablesOf = (g: Geometry): Pick<TapPart, "grid" | "offsets" | "slots"> => {
+    const own = grid(g);
+    const made = {
+      grid: own,
+      offsets: inBytes(tapOffsets(g, own, s.channels)),
+      slots: inBytes(slotsOf(g, own, lanes)),
+    };
+    tables.set(g, made);
+    return made;
+  };
+  const all = list.map((part) => ({ ...part, ...(tables.get(part.geometry) ?? tablesOf(part.geometry)) }));
+  const copies = Math.max(...all.map(({ count, grid: { plane } }) => count * s.groups * s.channels * plane));
+  return { ...s, taps: s.channels * product(s.kernel), parts: all, copies, inPlace: false };
+}
+
+/** Bytes of the grid for one position of the map. */
+function perPosition(s: ConvolutionSizes, bytes: number): number {
+  return s.groups * s.channels * product(gridOf(s, 0).residues) * bytes;
+}
+
+function mapPlan(s: ConvolutionSizes, functions: TapFunctions): TapPlan {
+  if (!isInPlace(s)) return planOf(s, functions, parts(s, perPosition(s, functions.bytes)), (g) => gridOf(g, 0));
+  const whole = { first: 0, count: s.images, offset: 0, geometry: s };
+  return { ...planOf(s, functions, [whole], gridInPlace), copies: 0, inPlace: true };
+}
+
+/** The spare row, or vector of a single row, keeps what the last vector reads beyond a map within the channel. */
+function weightPlan(s: ConvolutionSizes, functions: TapFunctions): TapPlan {
+  const each = perPosition(s, functions.bytes) + s.groups * s.filters * functions.bytes;
+  const spare = s.output.length === 1 ? functions.lanes : 1;
+  return planOf(s, functions, parts(s, each), (g) => gridOf(g, spare));
+}
+
+/** Writes tables where kernels read them. */
+function place({ ctx: { heap } }: ByTaps, table: Int32Array, address: number): void {
+  heap.i32.set(table, address / 4);
+}
+
+interface MapOperands {
+  readonly source: number;
+  readonly out: number;
+  readonly weight: number;
+  readonly bias: number;
+  /** Whether the weight is turned round. */
+  readonly turned: boolean;
+}
+
+/** The map of an image, or the image of a map. */
+function mapOf(t: ByTaps, p: TapPlan, { source, out, weight, bias, turned }: MapOperands): void {
+  const { bytes } = t.functions;
+  const { groups, channels, filters, taps } = p;
+  const [pixels, input] = [product(p.output) * bytes, product(p.input) * bytes];
+  const slotBytes = Math.max(...p.parts.map(({ slots }) => slots.byteLength));
+  const memory = [p.copies * bytes, taps * 4, slotBytes, groups * panelBytes(filters, taps, bytes)];
+  withMemory(t.ctx.heap, memory, (...addresses) => {
+    const [copy, offsets, slots, panel] = addresses as [number, number, number, number];
+    packWeight(t, p, weight, panel, turned);
     let last: Geometry | null = null;
-    let slotCount = 0;
-    all.forEach(({ first, count, offset, geometry }, i) => {
-      const grid = grids[i]!;
-      if (geometry !== last) {
-        const starts = elementOffsets(geometry, grid);
-        write(
-          ctx,
-          offsets!,
-          Array.from({ length: taps }, (_, k) => Math.floor(k / elements) * grid.plane + starts[k % elements]!),
-          bytes,
-        );
-        const list = slotsOf(geometry, grid, lanes);
-        write(ctx, slots!, list, bytes);
-        slotCount = list.length / 2;
-        last = geometry;
+    for (const part of p.parts) {
+      const image = source + part.first * groups * channels * input;
+      if (part.geometry !== last) {
+        place(t, part.offsets, offsets);
+        place(t, part.slots, slots);
+        last = part.geometry;
       }
-      const image = source + first * groups * channels * input * bytes;
-      if (!inPlace) copyGrid(t, count * groups * channels, geometry, grid, planesAt(image, s.input), copy!);
-      functions.products({
-        images: count,
+      if (!p.inPlace) copyGrid(t, p, part, image, copy);
+      const plane = part.grid.plane * bytes;
+      const start = out + part.first * groups * filters * pixels + part.offset * bytes;
+      t.functions.products({
+        images: part.count,
         groups,
         rows: filters,
         taps,
-        panel: panel!,
-        source: {
-          address: inPlace ? image : copy!,
-          image: groups * channels * grid.plane * bytes,
-          group: channels * grid.plane * bytes,
-        },
-        out: {
-          address: result + (first * groups * filters * pixels + offset) * bytes,
-          image: groups * filters * pixels * bytes,
-          group: filters * pixels * bytes,
-        },
-        outRow: pixels * bytes,
-        offsets: offsets!,
-        slots: slots!,
-        slotCount,
-        bias: operands.bias,
+        panel,
+        source: { address: p.inPlace ? image : copy, image: groups * channels * plane, group: channels * plane },
+        out: { address: start, image: groups * filters * pixels, group: filters * pixels },
+        outRow: pixels,
+        offsets,
+        slots,
+        slotCount: part.slots.length / 2,
+        bias,
       });
-    });
+    }
   });
 }
 
-/** Bytes of the copy for one position of the map. */
-function perPosition(s: ConvolutionSizes, bytes: number): number {
-  return s.groups * s.channels * gridOf(s, 0).residues.reduce((a, b) => a * b, 1) * bytes;
+function copyGrid(t: ByTaps, p: TapPlan, { count, geometry, grid }: TapPart, image: number, to: number): void {
+  t.copy(count * p.groups * p.channels, gridGeometry(geometry, grid), planesAt(image, p.input), to);
 }
 
-const gridInPlace = (s: ConvolutionSizes): Grid => ({ residues: ones(s), size: s.input, plane: product(s.input) });
-
-function copyGrid(t: Taps, planes: number, g: Geometry, { residues, size }: Grid, image: Operand, to: number): void {
-  t.copy(planes, { ...g, output: size, kernel: residues, dilation: ones(g) }, image, to);
-}
-
-function packWeight({ functions }: Taps, s: ConvolutionSizes, weight: number, panel: number, turned: boolean): void {
-  const { groups, channels, filters } = s;
+/** Packs every group's weight: [filters, channels, …kernel], or turned round [channels, filters, …kernel]. */
+function packWeight({ functions }: ByTaps, p: TapPlan, weight: number, panel: number, turned: boolean): void {
+  const { groups, channels, filters, taps } = p;
   const { bytes } = functions;
-  const elements = product(s.kernel);
-  const size = panelBytes(filters, channels * elements, bytes) - panelBytes(0, 0, bytes);
+  const kernel = product(p.kernel);
+  const size = panelBytes(filters, taps, bytes) - panelBytes(0, 0, bytes);
   for (let group = 0; group < groups; group++) {
-    const from = weight + group * filters * channels * elements * bytes;
+    const from = weight + group * filters * taps * bytes;
     const to = panel + group * size;
     if (turned) {
-      const steps = [elements * bytes, filters * elements * bytes, -bytes] as const;
-      functions.pack(to, from + (elements - 1) * bytes, [filters, channels, elements], steps);
-    } else functions.pack(to, from, [filters, 1, channels * elements], [channels * elements * bytes, 0, bytes]);
+      const steps = [kernel * bytes, filters * kernel * bytes, -bytes] as const;
+      functions.pack(to, from + (kernel - 1) * bytes, [filters, channels, kernel], steps);
+    } else functions.pack(to, from, [filters, 1, taps], [taps * bytes, 0, bytes]);
   }
 }
 
-function weightOf(t: Taps, s: ConvolutionSizes, { image, map, weight }: ConvolutionOperands): void {
-  const { ctx, functions } = t;
-  const { bytes, lanes } = functions;
-  const { groups, channels, filters } = s;
-  const [elements, pixels, input] = [product(s.kernel), product(s.output), product(s.input)];
-  const taps = channels * elements;
-  const spare = s.output.length === 1 ? lanes : 1;
-  const all = parts(s, perPosition(s, bytes) + groups * filters * bytes);
-  const grids = all.map(({ geometry }) => gridOf(geometry, spare));
-  const most = (of: (part: Part, grid: Grid) => number): number =>
-    Math.max(...all.map((part, i) => of(part, grids[i]!)));
-  const copies = most(({ count }, { plane }) => count * groups * channels * plane) * bytes;
-  const lefts = most(({ count }, { size }) => count * groups * filters * product(size)) * bytes;
-  functions.clear(weight, groups * filters * taps * bytes);
-  withMemory(ctx, [copies, lefts, taps * 4], (copy, left, offsets) => {
-    let last: Geometry | null = null;
-    all.forEach(({ first, count, offset, geometry }, i) => {
-      const grid = grids[i]!;
-      if (geometry !== last) {
-        const starts = elementOffsets(geometry, grid);
-        write(
-          ctx,
-          offsets!,
-          Array.from({ length: taps }, (_, k) => Math.floor(k / elements) * grid.plane + starts[k % elements]!),
-          bytes,
-        );
-        last = geometry;
-      }
-      copyGrid(
-        t,
-        count * groups * channels,
-        geometry,
-        grid,
-        planesAt(image + first * groups * channels * input * bytes, s.input),
-        copy!,
-      );
-      const plane = product(grid.size);
-      const one = ones(s);
-      const mapRows = {
-        input: geometry.output,
-        output: grid.size,
-        kernel: one,
-        stride: one,
-        padding: one.map(() => 0),
-        dilation: one,
-      };
-      const from = planesAt(map + (first * groups * filters * pixels + offset) * bytes, s.output);
-      t.copy(count * groups * filters, mapRows, from, left!);
-      const reached =
-        flat(
-          geometry.output.map((n) => n - 1),
-          grid.size,
-        ) + 1;
-      functions.dots({
+/** The weight's gradient: dot products of maps, in rows as long as the grid's, with taps. */
+function weightOf(t: ByTaps, p: TapPlan, { image, map, weight }: ConvolutionOperands): void {
+  const { bytes, lanes, clear, dots } = t.functions;
+  const { groups, channels, filters, taps } = p;
+  const [pixels, input] = [product(p.output) * bytes, product(p.input) * bytes];
+  const lefts = Math.max(...p.parts.map(({ count, grid }) => count * groups * filters * product(grid.size)));
+  clear(weight, groups * filters * taps * bytes);
+  withMemory(t.ctx.heap, [p.copies * bytes, lefts * bytes, taps * 4], (...addresses) => {
+    const [copy, left, offsets] = addresses as [number, number, number];
+    for (const part of p.parts) {
+      const { first, count, offset, geometry, grid } = part;
+      const from = planesAt(map + first * groups * filters * pixels + offset * bytes, p.output);
+      place(t, part.offsets, offsets);
+      copyGrid(t, p, part, image + first * groups * channels * input, copy);
+      t.copy(count * groups * filters, mapGeometry(geometry, grid), from, left);
+      const end = geometry.output.map((n) => n - 1);
+      const [plane, row] = [grid.plane * bytes, product(grid.size) * bytes];
+      dots({
         images: count,
         groups,
         rows: filters,
         taps,
-        length: Math.ceil(reached / lanes) * 16,
-        left: { address: left!, image: groups * filters * plane * bytes, group: filters * plane * bytes },
-        leftRow: plane * bytes,
-        source: { address: copy!, image: groups * channels * grid.plane * bytes, group: channels * grid.plane * bytes },
+        length: Math.ceil((flat(end, grid.size) + 1) / lanes) * 16,
+        left: { address: left, image: groups * filters * row, group: filters * row },
+        leftRow: row,
+        source: { address: copy, image: groups * channels * plane, group: channels * plane },
         out: weight,
         outGroup: filters * taps * bytes,
         outRow: taps * bytes,
-        offsets: offsets!,
+        offsets,
       });
-    });
+    }
   });
 }

@@ -3,9 +3,10 @@ import type { Compiler, ConvolutionKernel, ConvolutionRun, ConvolutionSizes } fr
 import type { WasmContext } from "./context.ts";
 import { byProducts } from "./convolution-products.ts";
 import { byTaps, suitsTaps } from "./convolution-taps.ts";
-import { byTiles, productsByMatmul, productsByTaps, suitsTiles, transforms } from "./convolution-winograd.ts";
+import { byTiles, suitsTiles } from "./convolution-winograd.ts";
 import { type TapFunctions, tapFunctions } from "./taps.ts";
 import type { FloatLane } from "./winograd-linear.ts";
+import { productsByMatmul, productsByTaps } from "./winograd-products.ts";
 
 /** Compiles a convolution; its matrix products are those of `compiler`. */
 export function convolution(kernel: ConvolutionKernel, ctx: WasmContext, compiler: Compiler): ConvolutionRun {
@@ -15,7 +16,7 @@ export function convolution(kernel: ConvolutionKernel, ctx: WasmContext, compile
   const lane = dtype === "float32" ? "f32" : "f64";
   const functions = functionsOf(ctx, lane);
   const taps = byTaps(kernel, ctx, functions, compiler.compile({ skeleton: "window", mode: "im2col", dtype }));
-  const tiles = byTiles(kernel, ctx, functions, transforms(ctx, lane));
+  const tiles = byTiles(kernel, ctx, lane, functions);
   const [ownTiles, fastTiles] = [
     tiles(productsByTaps(ctx, functions)),
     tiles(productsByMatmul(compiler.compile({ skeleton: "matmul", dtype }))),
