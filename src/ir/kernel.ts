@@ -113,12 +113,13 @@ export interface UpdateKernel {
   readonly outputs: readonly Expr[];
 }
 
-/** What a pass along a row reduces; `post` reads the value as the load that later passes read it by. */
-export interface RowReduction {
-  readonly combine: "sum" | "max";
-  readonly of: Expr;
-  readonly post: Expr | null;
-}
+/**
+ * What a pass along a row reduces; `post` reads the value as the load that later passes read it by. Without `of`, `post`
+ * stands alone: a number of the row made of others.
+ */
+export type RowReduction =
+  | { readonly combine: "sum" | "max"; readonly of: Expr; readonly post: Expr | null }
+  | { readonly combine: "none"; readonly of: null; readonly post: Expr };
 
 /** One pass along a row: what it stores as the result's elements, and what it reduces. */
 export interface RowPass {
@@ -290,13 +291,20 @@ export interface Rows {
   readonly step: number;
 }
 
-/** `kept` are byte addresses of dense results of one element per row. */
+/** The pieces that a row's elements lie in: how many, and the distance from one to the next in elements. */
+export interface Pieces {
+  readonly count: number;
+  readonly step: number;
+}
+
+/** `length` elements per piece, of which a row has one by default; `kept` are addresses of dense results, one per row. */
 export type RowRun = (
   rows: number,
   length: number,
   out: Rows,
   inputs: readonly Rows[],
   kept: readonly number[],
+  pieces?: Pieces,
 ) => void;
 
 /** The runners by skeleton. */

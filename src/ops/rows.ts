@@ -31,13 +31,16 @@ export class RowOp {
     this.#kept = kept;
   }
 
-  /** The result for rows of `length` elements, or null where an operand does not fit. No autograd. */
-  run(length: number, inputs: readonly (Tensor | number)[]): RowResult | null {
+  /**
+   * The result for rows of `length` elements, or null where an operand does not fit. A row may also lie in several
+   * pieces of `length`, each between those of the other rows. No autograd.
+   */
+  run(length: number, inputs: readonly (Tensor | number)[], pieces = 1): RowResult | null {
     const first = inputs[0];
     if (!isTensor(first) || length === 0 || isMeta(first)) return null;
     const { dtype, layout } = first.impl;
-    const rows = layout.numel / length;
-    if (!isWide(dtype) || !inputs.every((x, k) => this.#fits(x, k, dtype, rows, length))) return null;
+    const rows = layout.numel / (length * pieces);
+    if (!isWide(dtype) || !inputs.every((x, k) => this.#fits(x, k, dtype, rows, length, pieces))) return null;
     const out = emptyLike(layout.fresh(), dtype, first.device);
     const kept = Array.from({ length: this.#kept }, () => emptyTensor([rows], dtype, first.device));
     const run = this.#compiled(dtype.lane);
@@ -48,15 +51,17 @@ export class RowOp {
         { address: addressOf(out, true), step: length },
         inputs.map((x, k) => this.#rows(x, k, length, dtype)),
         kept.map((t) => addressOf(t, true)),
+        { count: pieces, step: rows * length },
       ),
     );
     return { out, kept };
   }
 
-  #fits(x: Tensor | number, k: number, dtype: DType, rows: number, length: number): boolean {
+  #fits(x: Tensor | number, k: number, dtype: DType, rows: number, length: number, pieces: number): boolean {
     if (!isTensor(x)) return this.#inputs[k] === "number";
     const { layout } = x.impl;
-    const counts = { elements: rows * length, shared: length, perRow: rows, number: -1 };
+    const shared = pieces === 1 ? length : -1;
+    const counts = { elements: rows * length * pieces, shared, perRow: rows, number: -1 };
     return x.impl.dtype === dtype && layout.contiguous && layout.numel === counts[this.#inputs[k]!] && !isMeta(x);
   }
 

@@ -57,6 +57,76 @@ const rowKernels: readonly Omit<RowKernel, "lane" | "skeleton">[] = [
   },
 ];
 
+/** Without a shared row, which pieces do not have: of an input, another, and an element per row; and numbers of a row. */
+const pieceKernel: Omit<RowKernel, "lane" | "skeleton"> = {
+  inputs: "ccb",
+  kept: 3,
+  passes: [
+    {
+      store: null,
+      reduce: [
+        { combine: "sum", of: e.mul(a, b), post: null },
+        { combine: "none", of: null, post: e.mul(e.load(4), e.load(2)) },
+        { combine: "max", of: a, post: null },
+      ],
+    },
+    { store: null, reduce: [{ combine: "none", of: null, post: e.add(e.load(5), e.load(6)) }] },
+    { store: e.sub(e.mul(a, e.load(5)), e.load(7)), reduce: [] },
+  ],
+};
+
+test("a row may lie in pieces between those of other rows", () => {
+  const cases = fc.record({
+    lane: lanes,
+    rows: fc.integer({ min: 1, max: 4 }),
+    length: lengths,
+    count: fc.integer({ min: 1, max: 3 }),
+    values,
+  });
+  fc.assert(
+    fc.property(cases, ({ lane, rows, length, count, values }) => {
+      const dtype = laneDType[lane];
+      const n = rows * length * count;
+      const [x, y, perRow] = [n, n, rows].map((size, k) => fill(heap, dtype, size, values.slice(k % values.length)));
+      const [got, want] = compilers.map((compiler) => {
+        const out = fill(heap, dtype, n, [0]);
+        const kept = Array.from({ length: 3 }, () => fill(heap, dtype, rows, [0]));
+        const along = (address: number) => ({ address, step: length });
+        const run = compiler.compile<RowKernel>({ skeleton: "row", lane, ...pieceKernel });
+        const inputs = [along(x!), along(y!), { address: perRow!, step: 1 }];
+        run(rows, length, along(out), inputs, kept, { count, step: rows * length });
+        const dense = (address: number, size: number) => read(heap, dtype, [size], { address, strides: [1] });
+        const result = [...dense(out, n), ...kept.flatMap((address) => dense(address, rows))];
+        for (const address of [out, ...kept]) heap.free(address);
+        return result;
+      });
+      for (const address of [x!, y!, perRow!]) heap.free(address);
+      expectClose(got!, want!, lane);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("pieces by hand", () => {
+  const x = fill(heap, "float32", 8, [1, 2, 10, 20, 3, 4, 30, 40]);
+  for (const compiler of compilers) {
+    const [out, kept] = [fill(heap, "float32", 8, [0]), fill(heap, "float32", 2, [0])];
+    const run = compiler.compile<RowKernel>({
+      skeleton: "row",
+      lane: "f32",
+      inputs: "c",
+      kept: 1,
+      passes: [
+        { store: null, reduce: [{ combine: "sum", of: a, post: null }] },
+        { store: e.sub(e.load(2), a), reduce: [] },
+      ],
+    });
+    run(2, 2, { address: out, step: 2 }, [{ address: x, step: 2 }], [kept], { count: 2, step: 4 });
+    expect(read(heap, "float32", [2], { address: kept, strides: [1] })).toEqual([10, 100]);
+    expect(read(heap, "float32", [8], { address: out, strides: [1] })).toEqual([9, 8, 90, 80, 7, 6, 70, 60]);
+  }
+});
+
 test("row kernels give what the reference gives", () => {
   const cases = fc.record({
     kernel: fc.constantFrom(...rowKernels),

@@ -4,6 +4,7 @@ import { check } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { load } from "../../ir/expr.ts";
 import { differentiable, unrecorded } from "../define.ts";
+import { normalizedPlanes, planeGradients } from "./normalize-planes.ts";
 import {
   constantStatsGradient,
   inputGradient,
@@ -47,8 +48,7 @@ export function normalizeOver(n: Normalization): Tensor {
   const { out, mean, rstd } = unrecorded(() => {
     const source = reshaped(dense(x), shape);
     const [w, b] = [param(weight), param(bias)];
-    const own = n.given === undefined && n.observe === undefined;
-    const fused = own ? normalizedRows(source, dims, n.eps, w, b) : null;
+    const fused = n.given === undefined ? fusedValue(n, source, w, b) : null;
     if (fused !== null) return { ...fused, out: reshaped(fused.out, x.shape) };
     const stats = n.given ?? moments(source, dims);
     if (n.given === undefined) n.observe?.(stats.mean, stats.variance);
@@ -60,6 +60,14 @@ export function normalizeOver(n: Normalization): Tensor {
     if (recording([g!, x!, w])) return recordedGradients(n, g!, x!, w ?? null, m!, r!, needs);
     const [dg, dx] = [reshaped(dense(g!), shape), reshaped(dense(x!), shape)];
     const own = param(w ?? null);
+    const fused = n.given === undefined ? planeGradients(dg, dx, m!, r!, own, dims) : null;
+    if (fused !== null) {
+      return [
+        needs[0] ? reshaped(fused.input, x!.shape) : null,
+        needs[1] ? reshaped(fused.weight, w!.shape) : null,
+        needs[2] ? reshaped(fused.bias, bias!.shape) : null,
+      ];
+    }
     const spread = broadcastDims(n);
     const sum = (inputs: readonly Tensor[], pre: typeof weightTerm, like: Tensor): Tensor =>
       reshaped(reduceOver(inputs, spread, pre, false, statDType(dx.dtype)), like.shape).to(like.dtype);
@@ -71,6 +79,20 @@ export function normalizeOver(n: Normalization): Tensor {
       needs[2] ? sum([dg], load(0), bias!) : null,
     ];
   });
+}
+
+/** Value and own statistics by one kernel, or null where its operands do not fit. */
+function fusedValue(
+  n: Normalization,
+  source: Tensor,
+  w: Tensor | null,
+  b: Tensor | null,
+): { out: Tensor; mean: Tensor; rstd: Tensor } | null {
+  const rows = n.observe === undefined ? normalizedRows(source, n.dims, n.eps, w, b) : null;
+  if (rows !== null) return rows;
+  const planes = normalizedPlanes(source, n.dims, n.eps, w, b);
+  if (planes !== null) n.observe?.(planes.mean, planes.variance);
+  return planes;
 }
 
 /** The dims that weight and bias are broadcast over. */
