@@ -91,6 +91,15 @@ export interface PoolKernel {
   readonly skeleton: "pool";
   readonly mode: "max" | "maxBackward" | "avg" | "avgBackward";
   readonly dtype: DTypeName;
+  /** The windows of every geometry that it will get: for small ones, which then are written out in code. */
+  readonly window?: PoolWindow | null;
+}
+
+/** Windows as in `Geometry`. */
+export interface PoolWindow {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
 }
 
 /** Stable sort along the last dimension of dense rows, with int64 indices. NaN counts as the greatest. */

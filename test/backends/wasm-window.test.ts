@@ -129,17 +129,20 @@ function both(
   const back = mode === "avgBackward" || mode === "maxBackward";
   const [from, to] = back ? [g.output, g.input] : [g.input, g.output];
   const input = place(heap, dtype, [planes, ...from], values);
-  const outputs = [0, 1].map((): [Operand, Operand] => [
+  const outputs = [0, 1, 2].map((): [Operand, Operand] => [
     place(heap, dtype, [planes, ...to], new Array(planes * count(to)).fill(3)),
     place(heap, "int64", [planes, ...g.output], chosen ?? new Array(planes * count(g.output)).fill(-1)),
   ]);
-  const runs = [pool({ skeleton: "pool", mode, dtype }, ctx), reference.compile({ skeleton: "pool", mode, dtype })];
-  const [got, expected] = runs.map((run, i) => {
+  const kernel = { skeleton: "pool", mode, dtype } as const;
+  const written = pool({ ...kernel, window: g }, ctx);
+  const runs = [pool(kernel, ctx), reference.compile(kernel), written];
+  const [got, expected, known] = runs.map((run, i) => {
     const [out, indices] = outputs[i]!;
     const at = mode === "max" || mode === "maxBackward" ? indices.address : 0;
     run(planes, g, out.address, input.address, at, divisor, countPadding);
     return [take(heap, dtype, [planes, ...to], out), take(heap, "int64", [planes, ...g.output], indices)];
   });
+  expect(known).toEqual(got); // whether windows are written out makes no difference
   return { got: got!, expected: expected! };
 }
 
@@ -147,6 +150,8 @@ const pools: [string, Geometry][] = [
   ...geometries,
   ["2d with ceil", geometry([7, 8], [3, 3], [2, 2], [1, 1], [1, 1], true)],
   ["1d with ceil", geometry([8], [3], [3], [1], [1], true)],
+  ["1d, stride 3", geometry([40], [2], [3], [1], [2])],
+  ["1d, stride 5", geometry([60], [3], [5], [0], [1])],
 ];
 
 test.each(pools)("max with indices: %s", (_name, g) => {

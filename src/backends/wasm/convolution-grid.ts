@@ -4,6 +4,7 @@
  */
 import { product } from "../../core/layout.ts";
 import type { Geometry, Operand } from "../../ir/kernel.ts";
+import { indices, range } from "./geometry.ts";
 
 export interface Grid {
   /** Residues per dim, and the rows of pixels of each. */
@@ -52,13 +53,6 @@ export function planesAt(address: number, sizes: readonly number[]): Operand {
 /** The position of an index in rows of these sizes. */
 export const flat = (index: readonly number[], size: readonly number[]): number =>
   index.reduce((at, i, d) => at * size[d]! + i, 0);
-
-/** Every index below `size`, in row-major order. */
-function indices(size: readonly number[]): number[][] {
-  return size.reduce<number[][]>((all, n) => all.flatMap((index) => range(n).map((i) => [...index, i])), [[]]);
-}
-
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** Where each tap begins in the grid: channel by channel, element by element. */
 export function tapOffsets(g: Geometry, { residues, size, plane }: Grid, channels: number): number[] {

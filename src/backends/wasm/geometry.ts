@@ -18,6 +18,14 @@ export function geometryWords(geometry: Geometry): number[] {
   ).flat();
 }
 
+/** Every index below `size`, in row-major order. */
+export function indices(size: readonly number[]): number[][] {
+  return size.reduce<number[][]>((all, n) => all.flatMap((index) => range(n).map((i) => [...index, i])), [[]]);
+}
+
+/** 0 to n - 1. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
 /** Elements of the input plane. */
 export const planeSize = (geometry: Geometry): number => geometry.input.reduce((a, b) => a * b, 1);
 

@@ -3,7 +3,7 @@ import type { Lane } from "../../core/dtype.ts";
 import { emitClear, emitWriteRow, laneBytes } from "./accumulate.ts";
 import type { Element } from "./element.ts";
 import { upTo } from "./geometry.ts";
-import { Formula, laneInfo } from "./lanes.ts";
+import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local } from "./module.ts";
 import {
   type Covers,
@@ -12,6 +12,8 @@ import {
   emitFirst,
   emitMembers,
   emitWindows,
+  type KnownWindow,
+  knownMembers,
   type PoolLocals,
   strideLoader,
   type WindowVisitor,
@@ -69,48 +71,89 @@ function emitWins(f: FuncBuilder, lane: Lane, value: Local, best: Local): void {
 /** The same for neighbouring windows, one in each lane. */
 function maxOfVectors(f: FuncBuilder, lane: "f32" | "f64", p: PoolLocals): NonNullable<WindowVisitor["vector"]> {
   const { width } = laneInfo[lane];
+  const bytes = laneBytes(lane);
   const v = new Formula(f, lane, width);
   const index = v.masks();
-  const { stride } = p.dims[2];
-  const load = strideLoader(f, lane, stride);
-  const [best, at, value, wins, here] = v.variables(5) as [Local, Local, Local, Local, Local];
+  const [best, at] = [v.variable(), v.variable()];
+  const splat = (emit: () => void): Term =>
+    index.splat(() => {
+      emit();
+      if (width === 2) f.op("i64.extend_i32_u");
+    });
   const lanes = index.perLane((k) => {
-    f.get(stride).i32(k).op("i32.mul");
+    f.get(p.dims[2].stride).i32(k).op("i32.mul");
     if (width === 2) f.op("i64.extend_i32_u");
   });
-  const emitIndex = (emitAddress: () => void): void =>
-    index.put(
-      index.splat(() => {
-        emitAddress();
-        f.get(p.input)
-          .op("i32.sub")
-          .i32(Math.log2(laneBytes(lane)))
-          .op("i32.shr_u");
-        if (width === 2) f.op("i64.extend_i32_u");
-      }),
-    );
+  const emitBest = p.known === null ? loopedMax(v, p, best, at, splat) : writtenMax(v, p, p.known, best, at, splat);
   const visit = (covers: Covers, position: Local): void => {
-    v.put(Number.NEGATIVE_INFINITY);
-    f.set(best);
-    emitIndex(() => emitFirst(f, p, p.input, laneBytes(lane), covers));
-    f.set(at);
-    emitMembers(f, p, p.input, laneBytes(lane), covers, (address) => {
-      load(address);
-      f.set(value);
-      emitIndex(() => f.get(address));
-      f.set(here);
-      v.put(v.or(v.gt(value, best), v.ne(value, value)));
-      f.set(wins);
-      v.put(v.select(wins, value, best));
-      f.set(best);
-      v.put(v.select(wins, here, at));
-      f.set(at);
-    });
-    emitAt(f, p.out, position, laneBytes(lane));
+    const first = f.local("i32");
+    emitFirst(f, p, p.input, bytes, covers);
+    f.set(first);
+    emitBest(covers, first);
+    emitAt(f, p.out, position, bytes);
     f.get(best).store("v128.store");
-    f.get(p.indices).if(() => emitIndices(f, index, p.indices, position, index.let(index.iadd(at, lanes))));
+    f.get(p.indices).if(() => {
+      const start = splat(() => f.get(first).get(p.input).op("i32.sub").i32(bytes).op("i32.div_u"));
+      emitIndices(f, index, p.indices, position, index.let(index.iadd(index.iadd(at, lanes), start)));
+    });
   };
   return { width, visit };
+}
+
+/** Sets the best elements of windows, and how many elements behind their first ones these are. */
+type EmitBest = (covers: Covers, first: Local) => void;
+
+/** Takes elements that are greater, or NaN. */
+function emitTake(v: Formula, best: Local, at: Local, value: Local, here: Term): void {
+  const wins = v.let(v.or(v.gt(value, best), v.ne(value, value)));
+  v.put(v.select(wins, value, best));
+  v.f.set(best);
+  v.put(v.select(wins, here, at));
+  v.f.set(at);
+}
+
+function loopedMax(v: Formula, p: PoolLocals, best: Local, at: Local, splat: (emit: () => void) => Term): EmitBest {
+  const { f } = v;
+  const load = strideLoader(f, v.lane, p.dims[2].stride);
+  return (covers, first) => {
+    v.put(Number.NEGATIVE_INFINITY);
+    f.set(best);
+    v.masks().put(0);
+    f.set(at);
+    emitMembers(f, p, p.input, laneBytes(v.lane), covers, (address) => {
+      const distance = (): unknown => f.get(address).get(first).op("i32.sub").i32(laneBytes(v.lane)).op("i32.div_u");
+      emitTake(
+        v,
+        best,
+        at,
+        v.let(() => load(address)),
+        splat(distance),
+      );
+    });
+  };
+}
+
+function writtenMax(
+  v: Formula,
+  p: PoolLocals,
+  known: KnownWindow,
+  best: Local,
+  at: Local,
+  splat: (emit: () => void) => Term,
+): EmitBest {
+  const { f } = v;
+  const zero = f.local("i32");
+  const distances = knownMembers(f, v.lane, p, known, zero).map(({ distance }) => v.let(splat(distance)));
+  return (_covers, first) => {
+    knownMembers(f, v.lane, p, known, first).forEach(({ load }, k) => {
+      if (k > 0) {
+        emitTake(v, best, at, v.let(load), distances[k]!);
+        return;
+      }
+      load();
+      f.set(best).get(distances[0]!).set(at);
+    });
+  };
 }
 
 /** Stores a vector of positions as int64. */

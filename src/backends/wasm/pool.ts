@@ -14,8 +14,10 @@ import {
   type Covers,
   emitAt,
   emitCovers,
+  emitFirst,
   emitMembers,
   emitWindows,
+  knownMembers,
   type PoolLocals,
   readPool,
   strideLoader,
@@ -33,7 +35,7 @@ export function pool(kernel: PoolKernel, ctx: WasmContext): PoolRun {
   const module = new ModuleBuilder(heap.shared);
   const item = element(module, kernel.dtype);
   module.func("run", ["i32", "f64"], [], (f, table, divisor) => {
-    const p = readPool(f, table);
+    const p = readPool(f, table, kernel.window);
     if (mode === "max") emitMax(f, item, p);
     else if (mode === "maxBackward") emitMaxBackward(f, item, p);
     else if (mode === "avg") emitAverage(f, item, p, divisor);
@@ -122,14 +124,20 @@ function averageOfVectors(
   const { width } = laneInfo[lane];
   const v = new Formula(f, lane, width);
   const load = strideLoader(f, lane, p.dims[2].stride);
-  const [sum, divisor] = [v.variable(), f.local(lane)];
+  const [sum, divisor, first] = [v.variable(), f.local(lane), f.local("i32")];
   const visit = (covers: Covers, position: Local): void => {
     v.put(0);
     f.set(sum);
-    emitMembers(f, p, p.input, laneBytes(lane), covers, (address) => {
-      v.put(v.add(sum, () => load(address)));
+    const add = (emitValue: () => void): void => {
+      v.put(v.add(sum, emitValue));
       f.set(sum);
-    });
+    };
+    if (p.known === null) emitMembers(f, p, p.input, laneBytes(lane), covers, (address) => add(() => load(address)));
+    else {
+      emitFirst(f, p, p.input, laneBytes(lane), covers);
+      f.set(first);
+      for (const member of knownMembers(f, lane, p, p.known, first)) add(member.load);
+    }
     emitDivisor(f, lane, p, given, covers, divisor);
     emitAt(f, p.out, position, laneBytes(lane));
     v.put(

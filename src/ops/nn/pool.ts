@@ -3,7 +3,7 @@ import { int64 } from "../../core/dtype.ts";
 import { check } from "../../core/errors.ts";
 import { list, product } from "../../core/layout.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import type { Geometry, PoolKernel, PoolRun } from "../../ir/kernel.ts";
+import type { Geometry, PoolKernel, PoolRun, PoolWindow } from "../../ir/kernel.ts";
 import { runner } from "../../ir/runtime.ts";
 import type { Dims, Op } from "../call.ts";
 import { differentiable, fn, type Values } from "../define.ts";
@@ -96,6 +96,13 @@ function checkWindows(g: Omit<Geometry, "input" | "output">): void {
   );
 }
 
+/** Windows of more elements than this are not written out in code. */
+const mostWritten = 16;
+
+function windowOf({ kernel, stride, dilation }: Geometry): PoolWindow | null {
+  return product(kernel) <= mostWritten ? { kernel, stride, dilation } : null;
+}
+
 const planesOf = (t: Tensor, dims: number): number => product(t.shape.slice(0, t.dim() - dims));
 
 // ---------------------------------------------------------------- maximum
@@ -108,7 +115,7 @@ export function maxPoolByGeometry(x: Tensor, g: Geometry, node: string): [Tensor
   const values = emptyTensor(shape, x.dtype, x.device);
   const indices = emptyTensor(shape, int64, x.device);
   if (!isMeta(values) && values.numel() > 0) {
-    const run: PoolRun = runner({ skeleton: "pool", mode: "max", dtype: x.dtype.name });
+    const run: PoolRun = runner({ skeleton: "pool", mode: "max", dtype: x.dtype.name, window: windowOf(g) });
     withOperands(() => {
       const [out, at] = [operand(values, true).address, operand(indices, true).address];
       run(planesOf(x, dims), g, out, operand(source).address, at, 0, false);
@@ -270,7 +277,12 @@ function runAverage(
   const source = dense(from);
   const out = emptyTensor(shape, from.dtype, from.device);
   if (isMeta(out) || out.numel() === 0) return out;
-  const run: PoolRun = runner({ skeleton: "pool", mode, dtype: from.dtype.name });
+  const run: PoolRun = runner({
+    skeleton: "pool",
+    mode,
+    dtype: from.dtype.name,
+    window: mode === "avg" ? windowOf(g) : null,
+  });
   withOperands(() => {
     const [to, x] = [operand(out, true).address, operand(source).address];
     run(planesOf(from, g.input.length), g, to, x, 0, by.divisor, by.countPadding);
