@@ -1,22 +1,35 @@
 /** What follows from a convolution's sizes alone, kept for the next one like it; and memory for one convolution. */
 import type { Heap } from "../../core/heap.ts";
+import { equalShapes } from "../../core/layout.ts";
 import type { ConvolutionSizes } from "../../ir/kernel.ts";
 
 const MOST_PLANS = 32;
 
 /** A function of the sizes that remembers its latest results. */
 export function remembered<Plan>(make: (sizes: ConvolutionSizes) => Plan): (sizes: ConvolutionSizes) => Plan {
-  const plans = new Map<string, Plan>();
-  return (s) => {
-    const key = `${s.images},${s.groups},${s.channels},${s.filters};${s.input};${s.output};${s.kernel};${s.stride};${s.padding};${s.dilation}`;
-    let plan = plans.get(key);
-    if (plan === undefined) {
-      plan = make(s);
-      if (plans.size === MOST_PLANS) plans.delete(plans.keys().next().value!);
-      plans.set(key, plan);
-    }
+  const known: { readonly sizes: ConvolutionSizes; readonly plan: Plan }[] = [];
+  return (sizes) => {
+    for (const entry of known) if (sameSizes(entry.sizes, sizes)) return entry.plan;
+    const plan = make(sizes);
+    known.unshift({ sizes, plan });
+    if (known.length > MOST_PLANS) known.pop();
     return plan;
   };
+}
+
+function sameSizes(a: ConvolutionSizes, b: ConvolutionSizes): boolean {
+  return (
+    a.images === b.images &&
+    a.groups === b.groups &&
+    a.channels === b.channels &&
+    a.filters === b.filters &&
+    equalShapes(a.input, b.input) &&
+    equalShapes(a.output, b.output) &&
+    equalShapes(a.kernel, b.kernel) &&
+    equalShapes(a.stride, b.stride) &&
+    equalShapes(a.padding, b.padding) &&
+    equalShapes(a.dilation, b.dilation)
+  );
 }
 
 /** Reserves memory for each of `sizes` bytes while `body` runs; vectors may read a little beyond each. */

@@ -10,12 +10,14 @@ const DIMS = 3;
 export type Dim = Readonly<Record<(typeof FIELDS)[number], Local>>;
 export type Dims3 = readonly [Dim, Dim, Dim];
 
-/** The words of a geometry. */
+/** The words of a geometry; loops, as small kernels need them too. */
 export function geometryWords(geometry: Geometry): number[] {
+  const words: number[] = [];
   const absent = DIMS - geometry.input.length;
-  return Array.from({ length: DIMS }, (_, dim) =>
-    FIELDS.map((field) => (dim < absent ? ABSENT[field] : geometry[field][dim - absent]!)),
-  ).flat();
+  for (let dim = 0; dim < DIMS; dim++) {
+    for (const field of FIELDS) words.push(dim < absent ? ABSENT[field] : geometry[field][dim - absent]!);
+  }
+  return words;
 }
 
 /** Every index below `size`, in row-major order. */

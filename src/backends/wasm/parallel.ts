@@ -1,4 +1,5 @@
 /** How a kernel's work is cut into calls for several threads. Where it is cut never changes a result. */
+import { type Heap, SCRATCH_BYTES, SCRATCH_TABLES } from "../../core/heap.ts";
 import type { Dims } from "../../ir/collapse.ts";
 import type { WasmContext } from "./context.ts";
 import type { KernelFunction } from "./team.ts";
@@ -58,8 +59,12 @@ export interface TableCall {
   readonly rest: readonly number[];
 }
 
-/** Runs calls on all threads; each one's table lies in a reservation that lasts as long. */
+/** Runs calls on all threads; each one's table lies in a reservation that lasts as long, or in the scratch area. */
 export function runTables({ heap, team }: WasmContext, calls: readonly TableCall[]): void {
+  if (calls.length === 1 && isSmall(calls[0]!)) {
+    runAlone(heap, calls[0]!);
+    return;
+  }
   const total = calls.reduce((sum, { words }) => sum + (words?.length ?? 0), 0);
   const tables = total === 0 ? 0 : heap.alloc(4 * total + 64 * calls.length);
   try {
@@ -76,4 +81,16 @@ export function runTables({ heap, team }: WasmContext, calls: readonly TableCall
   } finally {
     if (tables !== 0) heap.free(tables);
   }
+}
+
+const isSmall = ({ words }: TableCall): boolean => words === null || words.length * 4 <= SCRATCH_BYTES - SCRATCH_TABLES;
+
+function runAlone({ scratch, i32 }: Heap, { func, words, rest }: TableCall): void {
+  if (words === null) {
+    func(...rest);
+    return;
+  }
+  const table = scratch + SCRATCH_TABLES;
+  for (let k = 0; k < words.length; k++) i32[table / 4 + k] = words[k]!;
+  func(table, ...rest);
 }

@@ -1,7 +1,6 @@
 /** Windows and pools on several threads: some planes each. */
 import type { WasmContext } from "./context.ts";
 import { ranges, runTables, type TableCall, WORTH } from "./parallel.ts";
-import { withTable } from "./walk.ts";
 
 /** Into how many calls the planes are cut; `each`: the elements that a plane visits. */
 export function piecesOf({ team }: WasmContext, planes: number, each: number): number {
@@ -16,13 +15,9 @@ export function eachPlanes(
   call: (from: number, to: number, piece: number) => TableCall,
 ): void {
   const pieces = piecesOf(ctx, planes, each);
-  if (pieces > 1) {
-    runTables(
-      ctx,
-      ranges(planes, pieces).map(([from, to], piece) => call(from, to, piece)),
-    );
-    return;
-  }
-  const { func, words, rest } = call(0, planes, 0);
-  withTable(ctx.heap, words ?? [], (table) => func(table, ...rest));
+  const parts = pieces > 1 ? ranges(planes, pieces) : [[0, planes] as const];
+  runTables(
+    ctx,
+    parts.map(([from, to], piece) => call(from, to, piece)),
+  );
 }

@@ -126,6 +126,7 @@ function cut(ctx: WasmContext, work: number, counts: readonly [number, number, n
   const pieces = ctx.team.pieces(work, WORTH_PRODUCTS);
   const [images, groups, count] = counts;
   const whole: Cut = { images: [0, images], groups: [0, groups], inner: [0, count] };
+  if (pieces === 1) return [whole];
   if (!shared && images >= pieces) return ranges(images, pieces).map((range) => ({ ...whole, images: range }));
   if (groups >= pieces) return ranges(groups, pieces).map((range) => ({ ...whole, groups: range }));
   return ranges(count, pieces, VECTORS).map((range) => ({ ...whole, inner: range }));

@@ -5,6 +5,7 @@ import { runner } from "../../ir/runtime.ts";
 import { fillRaw } from "../create.ts";
 import { copyKernel, unrecorded } from "../define.ts";
 import { addressOf, isMeta, withOperands } from "../operands.ts";
+import { shapeOf, spatial } from "./raw.ts";
 
 /** How windows lie over an image, one entry per spatial dim. */
 export interface Windows {
@@ -45,14 +46,15 @@ const channelwise = (bias: Tensor, rank: number): Tensor =>
 
 function sizesOf(image: Tensor, map: Tensor, weight: Tensor, w: Windows): ConvolutionSizes {
   const { groups, stride, padding, dilation } = w;
+  const [filters, channels] = shapeOf(weight) as [number, number];
   return {
-    images: image.shape[0]!,
+    images: shapeOf(image)[0]!,
     groups,
-    channels: weight.shape[1]!,
-    filters: weight.shape[0]! / groups,
-    input: image.shape.slice(2),
-    output: map.shape.slice(2),
-    kernel: weight.shape.slice(2),
+    channels,
+    filters: filters / groups,
+    input: spatial(image),
+    output: spatial(map),
+    kernel: spatial(weight),
     stride,
     padding,
     dilation,

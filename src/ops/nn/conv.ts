@@ -10,7 +10,7 @@ import { differentiable, fn, type Values } from "../define.ts";
 import { commonDevice, emptyTensor } from "../operands.ts";
 import { convolve, type Windows } from "./conv-raw.ts";
 import { constantPad } from "./pad.ts";
-import { computeDType, converted, dense, extent, positions, times } from "./raw.ts";
+import { computeDType, converted, dense, extent, positions, shapeOf, spatial, times } from "./raw.ts";
 
 /** A convolution's settings, one entry per spatial dim. */
 interface Convolution extends Windows {
@@ -39,14 +39,14 @@ function value(x: Tensor, w: Tensor, bias: Tensor | null, shape: readonly number
 
 /** A convolution of batched input, as one node. */
 function convolution(x: Tensor, w: Tensor, bias: Tensor | null, c: Convolution): Tensor {
-  const sizes = resultSizes(x.shape.slice(2), w.shape.slice(2), c);
-  const channels = c.transposed ? w.shape[1]! * c.groups : w.shape[0]!;
-  const shape = [x.shape[0]!, channels, ...sizes];
+  const sizes = resultSizes(spatial(x), spatial(w), c);
+  const [filters, each] = shapeOf(w) as [number, number];
+  const shape = [shapeOf(x)[0]!, c.transposed ? each * c.groups : filters, ...sizes];
   const out = value(x, w, bias, shape, c);
   const rank = shape.length;
   return differentiable("ConvolutionBackward0", out, [x, w, bias], [x, w], ([g], [x, w], needs) => [
     needs[0] ? inputGradient(g!, x!, w!, c) : null,
-    needs[1] ? (c.transposed ? weightGradient(x!, g!, w!.shape, c) : weightGradient(g!, x!, w!.shape, c)) : null,
+    needs[1] ? (c.transposed ? weightGradient(x!, g!, shapeOf(w!), c) : weightGradient(g!, x!, shapeOf(w!), c)) : null,
     needs[2] ? g!.sum(Array.from({ length: rank - 1 }, (_, d) => (d === 0 ? 0 : d + 1))) : null,
   ]);
 }
@@ -56,8 +56,8 @@ function inputGradient(g: Tensor, x: Tensor, w: Tensor, c: Convolution): Tensor 
   const none = c.stride.map(() => 0);
   if (c.transposed) return convolution(g, w, null, { ...c, transposed: false, outputPadding: none });
   const back = { ...c, transposed: true, outputPadding: none };
-  const reached = resultSizes(g.shape.slice(2), w.shape.slice(2), back);
-  return convolution(g, w, null, { ...back, outputPadding: reached.map((n, d) => x.shape[d + 2]! - n) });
+  const reached = resultSizes(spatial(g), spatial(w), back);
+  return convolution(g, w, null, { ...back, outputPadding: reached.map((n, d) => shapeOf(x)[d + 2]! - n) });
 }
 
 /** `Σ map · windows of image`: bilinear, so its own derivatives are convolutions again. */
@@ -136,7 +136,7 @@ const cNames: Readonly<Record<string, string>> = {
 
 function checkShapes(x: Tensor, w: Tensor, bias: Tensor | null, c: Convolution): void {
   const { groups, transposed } = c;
-  const [first = 0] = w.shape;
+  const [first = 0, each = 0] = shapeOf(w);
   check(
     first >= groups,
     () =>
@@ -149,17 +149,17 @@ function checkShapes(x: Tensor, w: Tensor, bias: Tensor | null, c: Convolution):
       `Given groups=${groups}, expected weight to be divisible by ${groups} at dimension 0, but got weight of size ` +
       `[${list(w.shape)}] instead`,
   );
-  const channels = transposed ? first : w.shape[1]! * groups;
+  const channels = transposed ? first : each * groups;
   const given = transposed ? `transposed=${transposed ? 1 : 0}` : `groups=${groups}`;
   check(
-    x.shape[1] === channels,
+    shapeOf(x)[1] === channels,
     () =>
       `Given ${given}, weight of size ${list(w.shape)}, expected input${list(x.shape)} to have ${channels} channels, ` +
       `but got ${x.shape[1]} channels instead`,
   );
-  const outputs = transposed ? w.shape[1]! * groups : first;
+  const outputs = transposed ? each * groups : first;
   check(
-    bias === null || (bias.dim() === 1 && bias.shape[0] === outputs),
+    bias === null || (bias.dim() === 1 && shapeOf(bias)[0] === outputs),
     () =>
       `Given ${transposed ? "transposed=1, " : ""}weight of size ${list(w.shape)}, expected bias to be 1-dimensional ` +
       `with ${outputs} elements, but got bias of size ${list(bias!.shape)} instead`,
@@ -169,8 +169,8 @@ function checkShapes(x: Tensor, w: Tensor, bias: Tensor | null, c: Convolution):
 }
 
 function checkKernelFits(x: Tensor, w: Tensor, c: Convolution): void {
-  const kernel = w.shape.slice(2);
-  const padded = kernel.map((_, d) => x.shape[d + 2]! + 2 * c.padding[d]!);
+  const [input, kernel] = [spatial(x), spatial(w)];
+  const padded = kernel.map((_, d) => input[d]! + 2 * c.padding[d]!);
   const reach = kernel.map((k, d) => extent(k, c.dilation[d]!));
   check(
     padded.every((n, d) => n >= reach[d]!),
@@ -195,8 +195,8 @@ function checkTransposed(x: Tensor, w: Tensor, c: Convolution): void {
       );
     },
   );
-  const input = x.shape.slice(2);
-  const sizes = resultSizes(input, w.shape.slice(2), c);
+  const input = spatial(x);
+  const sizes = resultSizes(input, spatial(w), c);
   check(
     sizes.every((n) => n > 0),
     () =>

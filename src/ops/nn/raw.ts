@@ -12,6 +12,12 @@ export function dense(t: Tensor): Tensor {
   return unrecorded(() => t.detach().contiguous());
 }
 
+/** The shape as a plain list, which is quicker to take apart than a `Size`. */
+export const shapeOf = (t: Tensor): readonly number[] => t.impl.layout.shape;
+
+/** The sizes behind batch and channels. */
+export const spatial = (t: Tensor): number[] => t.impl.layout.shape.slice(2);
+
 /** The elements of a dense tensor in memory, which may begin inside its storage: read before anything is allocated. */
 export function elements(t: Tensor): TypedArray {
   const { storage, layout, dtype } = t.impl;
