@@ -168,6 +168,7 @@ function mapOf(t: ByTaps, p: TapPlan, { source, out, weight, bias, turned }: Map
         rows: filters,
         taps,
         panel,
+        panelGroup: panelSize(p, bytes),
         source: { address: p.inPlace ? image : copy, image: groups * channels * plane, group: channels * plane },
         out: { address: start, image: groups * filters * pixels, group: filters * pixels },
         outRow: pixels,
@@ -184,12 +185,16 @@ function copyGrid(t: ByTaps, p: TapPlan, { count, geometry, grid }: TapPart, ima
   t.copy(count * p.groups * p.channels, gridGeometry(geometry, grid), planesAt(image, p.input), to);
 }
 
+/** Bytes from one group's panel to the next. */
+const panelSize = ({ filters, taps }: TapPlan, bytes: number): number =>
+  panelBytes(filters, taps, bytes) - panelBytes(0, 0, bytes);
+
 /** Packs every group's weight: [filters, channels, …kernel], or turned round [channels, filters, …kernel]. */
 function packWeight({ functions }: ByTaps, p: TapPlan, weight: number, panel: number, turned: boolean): void {
   const { groups, channels, filters, taps } = p;
   const { bytes } = functions;
   const kernel = product(p.kernel);
-  const size = panelBytes(filters, taps, bytes) - panelBytes(0, 0, bytes);
+  const size = panelSize(p, bytes);
   for (let group = 0; group < groups; group++) {
     const from = weight + group * filters * taps * bytes;
     const to = panel + group * size;

@@ -8,7 +8,7 @@ import { mirrored } from "./convolution-taps.ts";
 import { PANEL, type TapFunctions } from "./taps.ts";
 import type { FloatLane } from "./winograd-linear.ts";
 import { fourOutputs, transposed } from "./winograd-matrices.ts";
-import { ELEMENTS, type Spread, type TileProducts } from "./winograd-products.ts";
+import { ELEMENTS, elementStep, type Spread, type TileProducts, type WeightPlaces } from "./winograd-products.ts";
 import { fromTiles, type Planes, type Tiles, type Tiling, toTiles } from "./winograd-tiles.ts";
 import { collectWeights, spreadWeights } from "./winograd-weights.ts";
 
@@ -47,7 +47,8 @@ export function byTiles(
 ): (products: TileProducts) => ConvolutionRun {
   const t: ByTiles = { ctx, lane, functions };
   const turned = result === "image";
-  const plan = remembered((s) => planOf(turned ? mirrored(s) : s, functions));
+  const room = result === "weight" ? 3 * WORKSPACE : WORKSPACE; // sums pay by their length
+  const plan = remembered((s) => planOf(turned ? mirrored(s) : s, functions, room));
   const make = result === "weight" ? weightRunner : mapRunner;
   return (products) => {
     let run: TileRun | null = null;
@@ -86,16 +87,20 @@ interface TilePlan extends ConvolutionSizes {
 
 /** Bytes of transformed weights that are held at a time. */
 const WEIGHT_BYTES = 5 << 19;
-/** With fewer tiles than this the weights' way from memory takes longer than the products. */
-const LEAST_TILES = 48;
+/** With fewer tiles than this the weights' way from memory takes too large a part of the products. */
+const ENOUGH_TILES = 96;
 
-function planOf(s: ConvolutionSizes, { bytes, lanes }: TapFunctions): TilePlan {
+function planOf(s: ConvolutionSizes, { bytes, lanes }: TapFunctions, room: number): TilePlan {
   const [rows, columns] = s.output.map((n) => Math.ceil(n / SIDE)) as [number, number];
   const most = Math.floor(WEIGHT_BYTES / (ELEMENTS * s.channels * bytes) / PANEL) * PANEL;
   const blocks = s.groups > 1 ? 1 : Math.ceil(s.filters / Math.max(PANEL, most));
   const block = Math.min(s.filters, Math.ceil(s.filters / blocks / PANEL) * PANEL);
   const tileBytes = ELEMENTS * s.groups * (s.channels + block) * bytes;
-  const tiles = Math.max(LEAST_TILES, Math.floor(WORKSPACE / tileBytes));
+  const tiles = Math.max(
+    Math.floor(room / tileBytes),
+    Math.min(ENOUGH_TILES, Math.floor((4 * WORKSPACE) / tileBytes)),
+    1,
+  );
   const whole = Math.min(s.images, Math.floor(tiles / (rows * columns)));
   const images = Math.max(1, whole);
   const some = whole > 0 ? rows : rowsAtATime(rows, Math.floor(tiles / columns), columns, lanes);
@@ -124,10 +129,6 @@ function rowsAtATime(rows: number, most: number, columns: number, lanes: number)
   for (let n = some; n * 2 >= some; n--) if ((n * columns) % lanes === 0) return n;
   return some;
 }
-
-/** At least `elements`: an odd number of cache lines, so that the elements of a tile do not share cache sets. */
-const elementStep = (elements: number, bytes: number): number =>
-  ((Math.ceil((elements * bytes) / 64) | 1) * 64) / bytes;
 
 /** The tiles over `planes` planes of this size, of which the first begins `padding` before them. */
 function tilingOf(
@@ -170,22 +171,36 @@ const spreadOf = (
 /** The map of an image; with the weight turned round, the image of a map. */
 function mapRunner({ ctx, lane, functions: { bytes } }: ByTiles, products: TileProducts, turned: boolean): TileRun {
   const spreadImage = toTiles(ctx, lane, fourOutputs.input, SIDE);
-  const spreadWeight = spreadWeights(ctx, lane, fourOutputs.weight, turned);
+  const spreadWeight = spreadWeights(ctx, lane, fourOutputs.weight, products.layout, turned);
   const collectMap = fromTiles(ctx, lane, fourOutputs.result);
+  const placesOf = (rows: number, depth: number): WeightPlaces => {
+    const [outer, inner] = products.layout === "rows" && turned ? [depth, rows] : [rows, depth];
+    return products.places(outer, inner);
+  };
+  /** Transforms the weights of filters [filter, filter + rows), in the order [rows, channels] of panels or as they are. */
   const transformWeight = (p: TilePlan, weight: number, filter: number, rows: number, to: number): void => {
     const { groups, channels, filters } = p;
-    const { block, depth, element } = products.layout(rows, channels);
-    const [row, step] = turned ? [KERNEL, KERNEL * filters] : [KERNEL * channels, KERNEL];
+    const step = KERNEL * bytes;
+    const [row, depth] = turned ? [step, filters * step] : [channels * step, step];
+    const swapped = products.layout === "rows" && turned;
+    const places = placesOf(rows, channels);
     for (let group = 0; group < groups; group++) {
-      const address = weight + (group * filters * channels * KERNEL + filter * row) * bytes;
-      const start = to + group * ELEMENTS * element * bytes;
-      const blocks = { address: start, block: block * bytes, depth: depth * bytes, element: element * bytes };
-      spreadWeight(rows, channels, { address, row: row * bytes, depth: step * bytes }, blocks);
+      spreadWeight({
+        outer: swapped ? channels : rows,
+        inner: swapped ? rows : channels,
+        from: weight + group * filters * channels * step + filter * row,
+        fromOuter: swapped ? depth : row,
+        fromInner: swapped ? row : depth,
+        to: to + group * ELEMENTS * places.element * bytes,
+        toOuter: places.outer * bytes,
+        toInner: places.inner * bytes,
+        element: places.element * bytes,
+      });
     }
   };
   return (p, { image, map, weight, bias }) => {
     const { groups, channels, filters, block } = p;
-    const weights = groups * products.layout(block, channels).element;
+    const weights = groups * placesOf(block, channels).element;
     const memory = [weights, p.imageStep, p.mapStep].map((n) => ELEMENTS * n * bytes);
     withMemory(ctx.heap, memory, (...addresses) => {
       const [own, tiles, out] = addresses as [number, number, number];
@@ -200,8 +215,8 @@ function mapRunner({ ctx, lane, functions: { bytes } }: ByTiles, products: TileP
           for (let group = 0; group < groups; group++) {
             const right = spreadOf(p, tiles, p.imageStep, group, channels, bytes);
             const result = spreadOf(p, out, p.mapStep, group, rows, bytes);
-            const left = own + group * ELEMENTS * products.layout(rows, channels).element * bytes;
-            products.multiply({ rows, depth: channels, tiles: count }, left, right, result);
+            const left = own + group * ELEMENTS * placesOf(rows, channels).element * bytes;
+            products.multiply({ rows, depth: channels, tiles: count }, left, right, result, turned);
           }
           const to = planesOf(chunk, map, groups * filters, p.mapPixels * bytes, filter);
           const below = { ...chunk, row: 0 };

@@ -1,7 +1,7 @@
 /** Convolutions: which way each is computed. */
 import type { Compiler, ConvolutionKernel, ConvolutionRun, ConvolutionSizes } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
-import { byProducts } from "./convolution-products.ts";
+import { byProducts, isPointwise } from "./convolution-products.ts";
 import { byTaps, suitsTaps } from "./convolution-taps.ts";
 import { byTiles, suitsTiles } from "./convolution-winograd.ts";
 import { type TapFunctions, tapFunctions } from "./taps.ts";
@@ -19,7 +19,7 @@ export function convolution(kernel: ConvolutionKernel, ctx: WasmContext, compile
   const tiles = byTiles(kernel, ctx, lane, functions);
   const [ownTiles, fastTiles] = [
     tiles(productsByTaps(ctx, functions)),
-    tiles(productsByMatmul(compiler.compile({ skeleton: "matmul", dtype }))),
+    tiles(productsByMatmul(compiler.compile({ skeleton: "matmul", dtype }), functions.bytes)),
   ];
   return (sizes, operands) => {
     const fast = compiler.fastProducts?.() ?? false;
@@ -30,9 +30,13 @@ export function convolution(kernel: ConvolutionKernel, ctx: WasmContext, compile
   };
 }
 
-/** Whether fast products make up for the columns that they need. */
-function paysProducts({ filters }: ConvolutionSizes): boolean {
-  return filters >= 16;
+/** With fewer filters than this, fast products do not make up for the columns that they need. */
+const WORTH_COLUMNS = 24;
+/** And with fewer filters or channels than this not even where the image is its own columns. */
+const WORTH_CALL = 4;
+
+function paysProducts(s: ConvolutionSizes): boolean {
+  return isPointwise(s) ? Math.min(s.filters, s.channels) >= WORTH_CALL : s.filters >= WORTH_COLUMNS;
 }
 
 const made = new WeakMap<WasmContext, Partial<Record<FloatLane, TapFunctions>>>();

@@ -29,8 +29,9 @@ export interface Products {
   readonly groups: number;
   readonly rows: number;
   readonly taps: number;
-  /** One panel per group. */
+  /** One panel per group, and the bytes from one to the next. */
   readonly panel: number;
+  readonly panelGroup: number;
   readonly source: Side;
   readonly out: Side;
   readonly outRow: number;
@@ -142,13 +143,12 @@ function sideWords({ address, image, group }: Side, { images, groups }: Cut): nu
 function runProducts(ctx: WasmContext, func: TableFunction, p: Products, lanes: number, bytes: number): void {
   const work = p.images * p.groups * p.rows * p.taps * p.slotCount * lanes;
   const block = p.taps * PANEL * bytes;
-  const panel = Math.ceil(p.rows / PANEL) * block;
   const calls = cut(ctx, work, [p.images, p.groups, p.slotCount], false).map((part) => {
     const [group] = part.groups;
     const bias = p.bias === 0 ? 0 : p.bias + group * p.rows * bytes;
     const words = [length(part.images), length(part.groups), p.rows, p.taps, length(part.inner) / VECTORS];
-    words.push(p.offsets, p.slots + part.inner[0] * 8, p.panel + group * panel, block, bias);
-    words.push(...sideWords(p.source, part), ...sideWords(p.out, part), p.outRow);
+    words.push(p.offsets, p.slots + part.inner[0] * 8, p.panel + group * p.panelGroup, block, bias);
+    words.push(...sideWords(p.source, part), ...sideWords(p.out, part), p.outRow, p.panelGroup);
     return { func, words, rest: [] };
   });
   runTables(ctx, calls);
@@ -262,16 +262,8 @@ function emitProducts(module: ModuleBuilder, tile: Func, bytes: number): void {
   module.func("products", ["i32"], [], (f, table) => {
     const [images, groups, rows, taps, pairs, offsets] = readWords(f, table, 0, 6) as Six;
     const [slots, panel, block, bias, source, sourceImage] = readWords(f, table, 24, 6) as Six;
-    const [sourceGroup, out, outImage, outGroup, row] = readWords(f, table, 48, 5) as Six;
-    const [panelStep, biasStep] = [f.local("i32"), f.local("i32")];
-    f.get(rows)
-      .i32(PANEL - 1)
-      .op("i32.add")
-      .i32(PANEL)
-      .op("i32.div_u")
-      .get(block)
-      .op("i32.mul")
-      .set(panelStep);
+    const [sourceGroup, out, outImage, outGroup, row, panelStep] = readWords(f, table, 48, 6) as Six;
+    const biasStep = f.local("i32");
     f.get(bias).if(() => f.get(rows).i32(bytes).op("i32.mul").set(biasStep));
     const sides = [
       [panel, null, panelStep],

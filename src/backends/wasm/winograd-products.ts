@@ -3,6 +3,7 @@ import type { MatmulRun, Operand } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { PANEL, type TapFunctions } from "./taps.ts";
 import { fourOutputs } from "./winograd-matrices.ts";
+import type { WeightLayout } from "./winograd-weights.ts";
 
 /** Elements of a transformed tile. */
 export const ELEMENTS: number = fourOutputs.inputs ** 2;
@@ -20,25 +21,41 @@ export interface ProductSizes {
   readonly tiles: number;
 }
 
+/** Where transformed weights [outer, inner] go, in elements: from outer to outer (or panel to panel), and so on. */
+export interface WeightPlaces {
+  readonly outer: number;
+  readonly inner: number;
+  readonly element: number;
+}
+
 /** One product per element of a tile. */
 export interface TileProducts {
-  /** How far blocks of `PANEL` rows of transformed weights, their depths and their elements are apart, in elements. */
-  layout(rows: number, depth: number): { readonly block: number; readonly depth: number; readonly element: number };
-  /** `out[e][row][t] = Σ over d of weights[e][row][d] · tiles[e][d][t]` */
-  multiply(sizes: ProductSizes, weights: number, tiles: Spread, out: Spread): void;
+  readonly layout: WeightLayout;
+  places(outer: number, inner: number): WeightPlaces;
+  /** `out[e][row][t] = Σ over d of weights[e][row][d] · tiles[e][d][t]`, of weights [rows, depth], or turned round. */
+  multiply(sizes: ProductSizes, weights: number, tiles: Spread, out: Spread, turned: boolean): void;
   /** `out[e][row][d] += Σ over t of left[e][row][t] · tiles[e][d][t]` */
   accumulate(sizes: ProductSizes, left: Spread, tiles: Spread, out: number): void;
 }
 
 const matrices = ({ address, plane, element }: Spread): Operand => ({ address, strides: [element, plane, 1] });
 
-/** By `matmul`, of weights [depth, rows]. */
-export function productsByMatmul(matmul: MatmulRun): TileProducts {
-  const up = (rows: number): number => Math.ceil(rows / PANEL) * PANEL;
+/** At least `elements`: an odd number of cache lines, so that the elements of a tile do not share cache sets. */
+export const elementStep = (elements: number, bytes: number): number =>
+  ((Math.ceil((elements * bytes) / 64) | 1) * 64) / bytes;
+
+/** By `matmul`: weights as they are, [filters, channels]. */
+export function productsByMatmul(matmul: MatmulRun, bytes: number): TileProducts {
+  const places = (outer: number, inner: number): WeightPlaces => {
+    const row = Math.ceil(inner / PANEL) * PANEL;
+    return { outer: row, inner: 1, element: elementStep(outer * row, bytes) };
+  };
   return {
-    layout: (rows, depth) => ({ block: PANEL, depth: up(rows), element: up(rows) * depth }),
-    multiply({ rows, depth, tiles: n }, weights, tiles, out) {
-      const a = { address: weights, strides: [up(rows) * depth, 1, up(rows)] };
+    layout: "rows",
+    places,
+    multiply({ rows, depth, tiles: n }, weights, tiles, out, turned) {
+      const { outer, element } = turned ? places(depth, rows) : places(rows, depth);
+      const a = { address: weights, strides: turned ? [element, 1, outer] : [element, outer, 1] };
       matmul([ELEMENTS], rows, n, depth, matrices(out), a, matrices(tiles), 1, 0);
     },
     accumulate({ rows, depth, tiles: n }, left, tiles, out) {
@@ -52,6 +69,11 @@ export function productsByMatmul(matmul: MatmulRun): TileProducts {
 /** By taps, each of which is a plane of tiles. */
 export function productsByTaps({ heap }: WasmContext, functions: TapFunctions): TileProducts {
   const { bytes, lanes } = functions;
+  const places = (outer: number, inner: number): WeightPlaces => ({
+    outer: inner * PANEL,
+    inner: PANEL,
+    element: elementStep(Math.ceil(outer / PANEL) * inner * PANEL, bytes),
+  });
   const side = ({ address, element }: Spread) => ({ address, image: 0, group: element * bytes });
   const withTables = (
     taps: number,
@@ -67,20 +89,22 @@ export function productsByTaps({ heap }: WasmContext, functions: TapFunctions): 
     heap.free(address);
   };
   return {
-    layout: (rows, depth) => ({ block: depth * PANEL, depth: PANEL, element: Math.ceil(rows / PANEL) * depth * PANEL }),
+    layout: "panels",
+    places,
     multiply({ rows, depth, tiles: n }, weights, tiles, out) {
       const slotCount = Math.ceil(n / lanes / 2) * 2;
       withTables(depth, slotCount, tiles.plane, (offsets, slots) => {
         const sizes = { images: 1, groups: ELEMENTS, rows, taps: depth };
-        const places = { panel: weights, source: side(tiles), out: side(out), outRow: out.plane * bytes };
-        functions.products({ ...sizes, ...places, offsets, slots, slotCount, bias: 0 });
+        const panels = { panel: weights, panelGroup: places(rows, depth).element * bytes };
+        const sides = { source: side(tiles), out: side(out), outRow: out.plane * bytes };
+        functions.products({ ...sizes, ...panels, ...sides, offsets, slots, slotCount, bias: 0 });
       });
     },
     accumulate({ rows, depth, tiles: n }, left, tiles, out) {
       withTables(depth, 0, tiles.plane, (offsets) => {
         const sizes = { images: 1, groups: ELEMENTS, rows, taps: depth, length: Math.ceil(n / lanes) * 16 };
-        const places = { left: side(left), leftRow: left.plane * bytes, source: side(tiles), out };
-        functions.dots({ ...sizes, ...places, outGroup: rows * depth * bytes, outRow: depth * bytes, offsets });
+        const sides = { left: side(left), leftRow: left.plane * bytes, source: side(tiles), out };
+        functions.dots({ ...sizes, ...sides, outGroup: rows * depth * bytes, outRow: depth * bytes, offsets });
       });
     },
   };

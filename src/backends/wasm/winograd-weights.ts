@@ -1,6 +1,6 @@
 /** Weights to transformed weights, as many rows as a vector has lanes at once, and the way back of their gradients. */
 import type { WasmContext } from "./context.ts";
-import { readWords, upTo } from "./geometry.ts";
+import { emitMin, readWords, upTo } from "./geometry.ts";
 import { laneInfo } from "./lanes.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { PANEL } from "./taps.ts";
@@ -10,89 +10,123 @@ import type { Matrix } from "./winograd-matrices.ts";
 
 type TableFunction = (table: number) => void;
 
-/** Where the matrices [rows, depth] of kernels lie: bytes from one to the next. */
+/** Kernels [outer, inner]: how many, where they lie and where their elements go. Steps are in bytes. */
 export interface Kernels {
-  readonly address: number;
-  readonly row: number;
-  readonly depth: number;
-}
-
-/** Where the elements of transformed kernels go: blocks of `PANEL` rows, side by side at each depth. */
-export interface Blocks {
-  readonly address: number;
-  readonly block: number;
-  readonly depth: number;
+  readonly outer: number;
+  readonly inner: number;
+  readonly from: number;
+  readonly fromOuter: number;
+  readonly fromInner: number;
+  readonly to: number;
+  readonly toOuter: number;
+  readonly toInner: number;
+  /** From one element of a transformed kernel to the next. */
   readonly element: number;
 }
 
-/** `blocks = matrix · kernel · matrixᵀ` of every kernel. */
-export type SpreadWeights = (rows: number, depth: number, from: Kernels, to: Blocks) => void;
+/** `to = matrix · kernel · matrixᵀ` of every kernel. */
+export type SpreadWeights = (kernels: Kernels) => void;
 
 /** `kernel = matrix · elements · matrixᵀ` of `count` kernels that follow one another in both. */
 export type CollectWeights = (count: number, elements: number, elementStep: number, to: number) => void;
 
-/** Compiles the transform of weights, or of weights turned round. */
-export function spreadWeights(ctx: WasmContext, lane: FloatLane, matrix: Matrix, turned: boolean): SpreadWeights {
+/** How the elements of transformed kernels lie: in panels of `PANEL` outer ones at each inner one, or in rows. */
+export type WeightLayout = "panels" | "rows";
+
+/**
+ * Compiles the transform of weights, or of weights turned round. To panels, `toOuter` is the step between panels; in
+ * rows, the inner kernels follow one another, and `toInner` does not count.
+ */
+export function spreadWeights(
+  ctx: WasmContext,
+  lane: FloatLane,
+  matrix: Matrix,
+  layout: WeightLayout,
+  turned: boolean,
+): SpreadWeights {
   const module = new ModuleBuilder(ctx.heap.shared);
-  module.func("run", ["i32"], [], (f, table) => emitSpread(f, lane, matrix, turned, table));
+  module.func("run", ["i32"], [], (f, table) => {
+    type Words = [Local, Local, Local, Local, Local, Local, Local, Local, Local];
+    const [outer, inner, from, fromOuter, fromInner, to, toOuter, toInner, element] = readWords(
+      f,
+      table,
+      0,
+      9,
+    ) as Words;
+    const words = { outer, inner, from, fromOuter, fromInner, to, toOuter, toInner };
+    const spread = (sources: readonly Local[], target: Local): void => {
+      const place = copyOf(f, target);
+      for (const value of emitTransform(f, lane, matrix, emitKernels(f, lane, sources, matrix[0]!.length, turned))) {
+        f.get(place).get(value).store("v128.store");
+        f.add(place, element);
+      }
+    };
+    if (layout === "panels") emitPanels(f, lane, words, spread);
+    else emitRows(f, lane, words, spread);
+  });
   const run = exported<TableFunction>(ctx.instantiate(module.finish()), "run");
-  return (rows, depth, from, to) => {
-    const words = [rows, depth, from.address, from.row, from.depth, to.address, to.block, to.depth, to.element];
+  return (k) => {
+    const words = [k.outer, k.inner, k.from, k.fromOuter, k.fromInner, k.to, k.toOuter, k.toInner, k.element];
     withTable(ctx.heap, words, run);
   };
 }
 
-function emitSpread(f: FuncBuilder, lane: FloatLane, matrix: Matrix, turned: boolean, table: Local): void {
-  const [rows, depth, from, rowStep, depthFrom, to, block, depthTo, element] = readWords(f, table, 0, 9) as [
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-  ];
+type KernelWords = { readonly [K in Exclude<keyof Kernels, "element">]: Local };
+
+/** Transforms as many kernels as there are lanes. */
+type Spread = (sources: readonly Local[], target: Local) => void;
+
+/** The addresses of kernels `first`, `first` + 1, …, `step` apart; those beyond the last repeat it. */
+function emitSources(f: FuncBuilder, lanes: number, from: Local, first: Local, count: Local, step: Local): Local[] {
+  return Array.from({ length: lanes }, (_, k) => {
+    const [index, source] = [f.local("i32"), f.local("i32")];
+    f.get(first).i32(k).op("i32.add").set(index);
+    f.get(count).i32(1).op("i32.sub").set(source);
+    emitMin(f, index, source);
+    f.get(step).op("i32.mul").get(from).op("i32.add").set(source);
+    return source;
+  });
+}
+
+/** Lanes along the outer dim, one inner kernel after another. */
+function emitPanels(f: FuncBuilder, lane: FloatLane, w: KernelWords, spread: Spread): void {
   const { width: lanes } = laneInfo[lane];
-  const [row, last] = [f.local("i32"), f.local("i32")];
-  f.get(rows).i32(1).op("i32.sub").set(last);
+  const [outer, first] = [f.local("i32"), f.local("i32")];
   f.while(
-    () => f.get(row).get(rows).op("i32.lt_s"),
+    () => f.get(outer).get(w.outer).op("i32.lt_s"),
     () => {
-      const target = copyOf(f, to);
-      for (let first = 0; first < PANEL; first += lanes) {
-        // Rows beyond the last repeat it.
-        const sources = Array.from({ length: lanes }, (_, k) => {
-          const source = f.local("i32");
-          f.get(row)
-            .i32(first + k)
-            .op("i32.add")
-            .set(source);
-          f.get(source).get(last).get(source).get(last).op("i32.lt_s").select();
-          f.get(rowStep).op("i32.mul").get(from).op("i32.add").set(source);
-          return source;
+      for (let part = 0; part < PANEL; part += lanes) {
+        f.get(outer).i32(part).op("i32.add").set(first);
+        const sources = emitSources(f, lanes, w.from, first, w.outer, w.fromOuter);
+        const target = copyOf(f, w.to);
+        f.add(target, (part / lanes) * 16);
+        upTo(f, w.inner, () => {
+          spread(sources, target);
+          for (const source of sources) f.add(source, w.fromInner);
+          f.add(target, w.toInner);
         });
-        const cell = copyOf(f, target);
-        upTo(f, depth, () => {
-          const place = copyOf(f, cell);
-          for (const value of emitTransform(
-            f,
-            lane,
-            matrix,
-            emitKernels(f, lane, sources, matrix[0]!.length, turned),
-          )) {
-            f.get(place).get(value).store("v128.store");
-            f.add(place, element);
-          }
-          for (const source of sources) f.add(source, depthFrom);
-          f.add(cell, depthTo);
-        });
-        f.add(target, 16);
       }
-      f.add(to, block).add(row, PANEL);
+      f.add(w.to, w.toOuter).add(outer, PANEL);
     },
   );
+}
+
+/** Lanes along the inner dim, one outer kernel after another. */
+function emitRows(f: FuncBuilder, lane: FloatLane, w: KernelWords, spread: Spread): void {
+  const { width: lanes } = laneInfo[lane];
+  const inner = f.local("i32");
+  upTo(f, w.outer, () => {
+    const target = copyOf(f, w.to);
+    f.i32(0).set(inner);
+    f.while(
+      () => f.get(inner).get(w.inner).op("i32.lt_s"),
+      () => {
+        spread(emitSources(f, lanes, w.from, inner, w.inner, w.fromInner), target);
+        f.add(target, 16).add(inner, lanes);
+      },
+    );
+    f.add(w.from, w.fromOuter).add(w.to, w.toOuter);
+  });
 }
 
 /** The elements of kernels, one kernel in each lane. */
