@@ -8,8 +8,9 @@ import { mirrored } from "./convolution-taps.ts";
 import { PANEL, type TapFunctions } from "./taps.ts";
 import type { FloatLane } from "./winograd-linear.ts";
 import { fourOutputs, transposed } from "./winograd-matrices.ts";
+import { fromTiles } from "./winograd-pixels.ts";
 import { ELEMENTS, elementStep, type Spread, type TileProducts, type WeightPlaces } from "./winograd-products.ts";
-import { fromTiles, type Planes, type Tiles, type Tiling, toTiles } from "./winograd-tiles.ts";
+import { type Planes, type Tiles, type Tiling, toTiles } from "./winograd-tiles.ts";
 import { collectWeights, spreadWeights } from "./winograd-weights.ts";
 
 const { outputs: SIDE, taps: TAPS } = fourOutputs;
@@ -47,10 +48,10 @@ export function byTiles(
 ): (products: TileProducts) => ConvolutionRun {
   const t: ByTiles = { ctx, lane, functions };
   const turned = result === "image";
-  const room = result === "weight" ? 3 * WORKSPACE : WORKSPACE; // sums pay by their length
-  const plan = remembered((s) => planOf(turned ? mirrored(s) : s, functions, room));
+  const room = result === "weight" ? 3 * WORKSPACE : WORKSPACE; // sums over tiles pay by their length
   const make = result === "weight" ? weightRunner : mapRunner;
   return (products) => {
+    const plan = remembered((s) => planOf(turned ? mirrored(s) : s, functions, room, products.enough));
     let run: TileRun | null = null;
     return (sizes, { image, map, weight, bias }) => {
       run ??= make(t, products, turned);
@@ -87,20 +88,13 @@ interface TilePlan extends ConvolutionSizes {
 
 /** Bytes of transformed weights that are held at a time. */
 const WEIGHT_BYTES = 5 << 19;
-/** With fewer tiles than this the weights' way from memory takes too large a part of the products. */
-const ENOUGH_TILES = 96;
-
-function planOf(s: ConvolutionSizes, { bytes, lanes }: TapFunctions, room: number): TilePlan {
+function planOf(s: ConvolutionSizes, { bytes, lanes }: TapFunctions, room: number, enough: number): TilePlan {
   const [rows, columns] = s.output.map((n) => Math.ceil(n / SIDE)) as [number, number];
   const most = Math.floor(WEIGHT_BYTES / (ELEMENTS * s.channels * bytes) / PANEL) * PANEL;
   const blocks = s.groups > 1 ? 1 : Math.ceil(s.filters / Math.max(PANEL, most));
   const block = Math.min(s.filters, Math.ceil(s.filters / blocks / PANEL) * PANEL);
   const tileBytes = ELEMENTS * s.groups * (s.channels + block) * bytes;
-  const tiles = Math.max(
-    Math.floor(room / tileBytes),
-    Math.min(ENOUGH_TILES, Math.floor((4 * WORKSPACE) / tileBytes)),
-    1,
-  );
+  const tiles = Math.max(1, Math.floor(room / tileBytes), Math.min(enough, Math.floor((4 * WORKSPACE) / tileBytes)));
   const whole = Math.min(s.images, Math.floor(tiles / (rows * columns)));
   const images = Math.max(1, whole);
   const some = whole > 0 ? rows : rowsAtATime(rows, Math.floor(tiles / columns), columns, lanes);

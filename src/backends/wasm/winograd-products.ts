@@ -30,6 +30,8 @@ export interface WeightPlaces {
 
 /** One product per element of a tile. */
 export interface TileProducts {
+  /** Tiles that are worth multiplying together, even where they take more memory than the caches have. */
+  readonly enough: number;
   readonly layout: WeightLayout;
   places(outer: number, inner: number): WeightPlaces;
   /** `out[e][row][t] = Σ over d of weights[e][row][d] · tiles[e][d][t]`, of weights [rows, depth], or turned round. */
@@ -51,6 +53,7 @@ export function productsByMatmul(matmul: MatmulRun, bytes: number): TileProducts
     return { outer: row, inner: 1, element: elementStep(outer * row, bytes) };
   };
   return {
+    enough: 200, // each product is a call
     layout: "rows",
     places,
     multiply({ rows, depth, tiles: n }, weights, tiles, out, turned) {
@@ -89,6 +92,7 @@ export function productsByTaps({ heap }: WasmContext, functions: TapFunctions): 
     heap.free(address);
   };
   return {
+    enough: 96,
     layout: "panels",
     places,
     multiply({ rows, depth, tiles: n }, weights, tiles, out) {

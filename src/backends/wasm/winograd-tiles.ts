@@ -1,4 +1,4 @@
-/** Images to transformed tiles and back: a row of tiles at a time, as many tiles as a vector has lanes at once. */
+/** Images to transformed tiles: a row of tiles at a time, as many tiles as a vector has lanes at once. */
 import type { WasmContext } from "./context.ts";
 import { readWords, upTo } from "./geometry.ts";
 import { laneInfo } from "./lanes.ts";
@@ -37,11 +37,8 @@ export interface Tiling {
 /** `tiles = matrix · pixels · matrixᵀ` of every tile; pixels outside of the image are zeros. */
 export type ToTiles = (tiling: Tiling, image: Planes, tiles: Tiles) => void;
 
-/** `pixels = matrix · tile · matrixᵀ (+ bias of the plane)`; pixels outside of the image are dropped. */
-export type FromTiles = (tiling: Tiling, tiles: Tiles, image: Planes, bias: number) => void;
-
-const bytesOf = (lane: FloatLane): 4 | 8 => (lane === "f32" ? 4 : 8);
-const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+export const bytesOf = (lane: FloatLane): 4 | 8 => (lane === "f32" ? 4 : 8);
+export const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
 
 /** Pixels of a row of tiles, with those that the last vector reads beyond. */
 function rowPixels({ columns }: Tiling, step: number, reach: number, lanes: number): number {
@@ -49,7 +46,7 @@ function rowPixels({ columns }: Tiling, step: number, reach: number, lanes: numb
 }
 
 /** Runs what `words` makes of each part of the planes, whose buffer has `bytes` bytes. */
-function eachPart(
+export function eachPart(
   ctx: WasmContext,
   run: TableFunction,
   { images, planes }: Tiling,
@@ -92,10 +89,18 @@ export function toTiles(ctx: WasmContext, lane: FloatLane, matrix: Matrix, step:
   };
 }
 
-/** Steps that are kept in variables of their own. */
-function emitPlanes(f: FuncBuilder, images: Local, planes: Local, steps: PlaneSteps[], body: () => void): void {
+/** Runs `body` for every plane of every image, with addresses that move along; `before` at the first plane of each. */
+export function emitPlanes(
+  f: FuncBuilder,
+  images: Local,
+  planes: Local,
+  steps: readonly PlaneSteps[],
+  body: () => void,
+  before: () => void = () => {},
+): void {
   upTo(f, images, () => {
     const starts = steps.map(({ address }) => copyOf(f, address));
+    before();
     upTo(f, planes, () => {
       body();
       for (const { address, planeStep } of steps) f.add(address, planeStep);
@@ -106,7 +111,7 @@ function emitPlanes(f: FuncBuilder, images: Local, planes: Local, steps: PlaneSt
   });
 }
 
-interface PlaneSteps {
+export interface PlaneSteps {
   readonly address: Local;
   readonly imageStep: Local;
   readonly planeStep: Local;
@@ -231,161 +236,4 @@ function emitGathered(f: FuncBuilder, lane: FloatLane, from: Local, step: number
     result.push(...emitTransposed(v, rows, Math.min(lanes, reach - first)));
   }
   return result;
-}
-
-/** Compiles a transform of tiles into the pixels beneath, as many as the matrix has rows. */
-export function fromTiles(ctx: WasmContext, lane: FloatLane, matrix: Matrix): FromTiles {
-  const module = new ModuleBuilder(ctx.heap.shared);
-  module.func("run", ["i32"], [], (f, table) => emitFromTiles(f, lane, matrix, table));
-  const run = exported<TableFunction>(ctx.instantiate(module.finish()), "run");
-  const [bytes, { width: lanes }] = [bytesOf(lane), laneInfo[lane]];
-  const size = matrix.length;
-  return (tiling, tiles, image, bias) => {
-    const { height, width, rows, columns } = tiling;
-    const line = roundUp(columns, lanes) * size * bytes;
-    const work = rows * columns * matrix[0]!.length ** 2;
-    eachPart(ctx, run, tiling, work, roundUp(line * size, 64), ([n, plane], [images, planes], buffer) => [
-      ...[images, planes, rows, columns, height, width, line, buffer],
-      ...[tiles.address + n * tiles.imageStep + plane * tiles.planeStep, tiles.imageStep, tiles.planeStep],
-      ...[image.address + n * image.imageStep + plane * image.planeStep, image.imageStep, image.planeStep],
-      ...[tiles.elementStep, bias === 0 ? 0 : bias + plane * bytes],
-    ]);
-  };
-}
-
-function emitFromTiles(f: FuncBuilder, lane: FloatLane, matrix: Matrix, table: Local): void {
-  type Words = [Local, Local, Local, Local, Local, Local, Local, Local];
-  const [images, planes, rows, columns, height, width, line, buffer] = readWords(f, table, 0, 8) as Words;
-  const [tiles, tileImage, tilePlane, image, imageStep, planeStep, element, biases] = readWords(
-    f,
-    table,
-    32,
-    8,
-  ) as Words;
-  const bytes = bytesOf(lane);
-  const [plane, left, from, to, offset] = [
-    f.local("i32"),
-    f.local("i32"),
-    f.local("i32"),
-    f.local("i32"),
-    f.local("v128"),
-  ];
-  const steps = [
-    { address: image, imageStep, planeStep },
-    { address: tiles, imageStep: tileImage, planeStep: tilePlane },
-  ];
-  const bias = f.local("i32");
-  upTo(f, images, () => {
-    const starts = steps.map(({ address }) => copyOf(f, address));
-    f.get(biases).set(bias);
-    upTo(f, planes, () => {
-      f.get(bias).if(() => {
-        f.get(bias)
-          .load(bytes === 4 ? "v128.load32_splat" : "v128.load64_splat")
-          .set(offset);
-        f.add(bias, bytes);
-      });
-      f.get(tiles).set(from).get(image).set(to).get(height).set(left);
-      upTo(f, rows, () => {
-        emitPixels(f, lane, matrix, { columns, line, buffer, from, element });
-        emitPixelRows(f, lane, matrix.length, { width, line, buffer, to, left, offset });
-        f.get(from).get(columns).i32(bytes).op("i32.mul").op("i32.add").set(from);
-      });
-      for (const { address, planeStep: step } of steps) f.add(address, step);
-    });
-    steps.forEach(({ address, imageStep: step }, k) => {
-      f.get(starts[k]!).get(step).op("i32.add").set(address);
-    });
-  });
-  void plane;
-}
-
-/** A row of tiles -> rows of pixels in the buffer. */
-function emitPixels(
-  f: FuncBuilder,
-  lane: FloatLane,
-  matrix: Matrix,
-  at: { columns: Local; line: Local; buffer: Local; from: Local; element: Local },
-): void {
-  const v = fullFormula(f, lane);
-  const { width: lanes } = laneInfo[lane];
-  const inputs = matrix[0]!.length;
-  const [tile, cell, to, row, left] = [
-    copyOf(f, at.from),
-    f.local("i32"),
-    copyOf(f, at.buffer),
-    f.local("i32"),
-    f.local("i32"),
-  ];
-  const rowStep = f.local("i32");
-  f.get(at.element).i32(inputs).op("i32.mul").set(rowStep).get(at.columns).set(left);
-  f.while(
-    () => f.get(left).i32(0).op("i32.gt_s"),
-    () => {
-      const vertical = Array.from({ length: inputs }, (_, j) => {
-        f.get(at.element).i32(j).op("i32.mul").get(tile).op("i32.add").set(cell);
-        const column = Array.from({ length: inputs }, () => {
-          const value = v.let(() => f.get(cell).load("v128.load"));
-          f.add(cell, rowStep);
-          return value;
-        });
-        return emitLinear(v, matrix, column);
-      });
-      f.get(to).set(row);
-      matrix.forEach((_, k) => {
-        emitPixelRow(
-          f,
-          lane,
-          emitLinear(
-            v,
-            matrix,
-            vertical.map((column) => column[k]!),
-          ),
-          row,
-        );
-        f.add(row, at.line);
-      });
-      f.add(tile, 16)
-        .add(to, lanes * matrix.length * bytesOf(lane))
-        .add(left, -lanes);
-    },
-  );
-}
-
-/** Stores a row of the pixels of as many tiles as there are lanes; `pixels` has one vector per pixel of a tile. */
-function emitPixelRow(f: FuncBuilder, lane: FloatLane, pixels: readonly Local[], to: Local): void {
-  const v = fullFormula(f, lane);
-  const { width: lanes } = laneInfo[lane];
-  for (let first = 0; first < pixels.length; first += lanes) {
-    emitTransposed(v, pixels.slice(first, first + lanes), lanes).forEach((tile, k) => {
-      f.get(to)
-        .get(tile)
-        .store("v128.store", (k * pixels.length + first) * bytesOf(lane));
-    });
-  }
-}
-
-/** Rows of pixels -> the image, as far as it reaches. */
-function emitPixelRows(
-  f: FuncBuilder,
-  lane: FloatLane,
-  count: number,
-  at: { width: Local; line: Local; buffer: Local; to: Local; left: Local; offset: Local },
-): void {
-  const v = fullFormula(f, lane);
-  const bytes = bytesOf(lane);
-  const [row, place] = [copyOf(f, at.buffer), f.local("i32")];
-  for (let k = 0; k < count; k++) {
-    f.get(at.left).i32(0).op("i32.gt_s");
-    f.if(() => {
-      emitOverlapping(f, at.width, laneInfo[lane].width, (x) => {
-        f.get(x).i32(bytes).op("i32.mul").set(place);
-        f.get(at.to).get(place).op("i32.add");
-        v.put(v.add(() => f.get(row).get(place).op("i32.add").load("v128.load"), at.offset));
-        f.store("v128.store");
-      });
-      f.get(at.to).get(at.width).i32(bytes).op("i32.mul").op("i32.add").set(at.to);
-    });
-    f.add(row, at.line).add(at.left, -1);
-  }
 }
