@@ -1,17 +1,20 @@
-/** Kernels as data: a skeleton, an expression and dtypes. No size, stride or scalar is part of a kernel. */
-import type { DType, DTypeName, Lane } from "../core/dtype.ts";
+/**
+ * Kernels as data: a skeleton, an expression and dtypes. No size, stride or scalar is part of a kernel. Operators may name
+ * any dtype; `ir/complex` lowers what is not real, so that backends see kernels of real dtypes only.
+ */
+import type { DType, Lane, RealName, StoredName } from "../core/dtype.ts";
 import type { Expr } from "./expr.ts";
 
 /** How a pointwise operand is walked: dense in row-major order, one element for all, or by strides. */
 export type OperandClass = "c" | "b" | "s";
 
 /** `out[i] = expr(in0[i], in1[i], …)`; a runtime scalar is an input of class `b`. */
-export interface PointwiseKernel {
+export interface PointwiseKernel<D = RealName> {
   readonly skeleton: "pointwise";
   readonly expr: Expr;
   readonly lane: Lane;
-  readonly inputs: readonly DTypeName[];
-  readonly output: DTypeName;
+  readonly inputs: readonly D[];
+  readonly output: D;
 }
 
 /** How elements are combined. `argmax`/`argmin` give the int64 index of the first extremum (NaN wins). */
@@ -22,67 +25,67 @@ export type Combine = "sum" | "prod" | "min" | "max" | "and" | "or" | "argmin" |
  * compensated or blockwise, so that their error does not grow with the length. Empty: 0, 1, false or true.
  * `post` reads load(0) = the combined value and load(1) = the number of elements combined.
  */
-export interface ReduceKernel {
+export interface ReduceKernel<D = RealName> {
   readonly skeleton: "reduce";
   readonly combine: Combine;
   readonly pre: Expr;
   readonly post: Expr | null;
   readonly lane: Lane;
-  readonly inputs: readonly DTypeName[];
-  readonly output: DTypeName;
+  readonly inputs: readonly D[];
+  readonly output: D;
 }
 
 /** Inclusive scan along one dimension. `min`/`max` write the int64 index of the extremum (the latest on ties) too. */
-export interface ScanKernel {
+export interface ScanKernel<D = RealName> {
   readonly skeleton: "scan";
   readonly combine: "sum" | "prod" | "min" | "max" | "logaddexp";
-  readonly input: DTypeName;
+  readonly input: D;
   readonly lane: Lane;
-  readonly output: DTypeName;
+  readonly output: D;
 }
 
 /**
  * `out[p] = source[p·s + Σ index_k[p]·stride_k]` for every position p of `out`. Indices are int64, negative ones count
  * from the end; one out of bounds stops before anything is written and is reported.
  */
-export interface GatherKernel {
+export interface GatherKernel<D = RealName> {
   readonly skeleton: "gather";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   readonly indices: number;
 }
 
 /** The reverse: `target[p·s + Σ index_k[p]·stride_k] (=, +=, …) source[p]`, in row-major order of p. */
-export interface ScatterKernel {
+export interface ScatterKernel<D = RealName> {
   readonly skeleton: "scatter";
   readonly mode: "set" | "add" | "mul" | "min" | "max";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   readonly indices: number;
 }
 
 /** Batched `out = alpha · a @ b + beta · out`, every operand by strides (in place, also transposed). */
-export interface MatmulKernel {
+export interface MatmulKernel<D = RealName> {
   readonly skeleton: "matmul";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
 }
 
 /** Sliding windows over one to three trailing dims: to columns (`im2col`), and their sum back (`col2im`). */
-export interface WindowKernel {
+export interface WindowKernel<D = RealName> {
   readonly skeleton: "window";
   readonly mode: "im2col" | "col2im";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
 }
 
 /** Pooling over one to three trailing dims. `max` also writes int64 indices into the flattened spatial plane. */
-export interface PoolKernel {
+export interface PoolKernel<D = RealName> {
   readonly skeleton: "pool";
   readonly mode: "max" | "avg" | "avgBackward";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
 }
 
 /** Stable sort along the last dimension of dense rows, with int64 indices. NaN counts as the greatest. */
-export interface SortKernel {
+export interface SortKernel<D = RealName> {
   readonly skeleton: "sort";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   readonly descending: boolean;
 }
 
@@ -126,16 +129,16 @@ export interface RowKernel {
   readonly kept: number;
 }
 
-export type Kernel =
-  | PointwiseKernel
-  | ReduceKernel
-  | ScanKernel
-  | GatherKernel
-  | ScatterKernel
-  | MatmulKernel
-  | WindowKernel
-  | PoolKernel
-  | SortKernel
+export type Kernel<D = RealName> =
+  | PointwiseKernel<D>
+  | ReduceKernel<D>
+  | ScanKernel<D>
+  | GatherKernel<D>
+  | ScatterKernel<D>
+  | MatmulKernel<D>
+  | WindowKernel<D>
+  | PoolKernel<D>
+  | SortKernel<D>
   | UpdateKernel
   | RowKernel;
 
@@ -261,29 +264,30 @@ export type RowRun = (
 ) => void;
 
 /** Which runner a kernel compiles to. */
-export type Run<K extends Kernel> = K extends PointwiseKernel
-  ? PointwiseRun
-  : K extends ReduceKernel
-    ? ReduceRun
-    : K extends ScanKernel
-      ? ScanRun
-      : K extends GatherKernel
-        ? GatherRun
-        : K extends ScatterKernel
-          ? ScatterRun
-          : K extends MatmulKernel
-            ? MatmulRun
-            : K extends WindowKernel
-              ? WindowRun
-              : K extends PoolKernel
-                ? PoolRun
-                : K extends SortKernel
-                  ? SortRun
-                  : K extends UpdateKernel
-                    ? UpdateRun
-                    : K extends RowKernel
-                      ? RowRun
-                      : never;
+export type Run<K extends Kernel<StoredName>> =
+  K extends PointwiseKernel<StoredName>
+    ? PointwiseRun
+    : K extends ReduceKernel<StoredName>
+      ? ReduceRun
+      : K extends ScanKernel<StoredName>
+        ? ScanRun
+        : K extends GatherKernel<StoredName>
+          ? GatherRun
+          : K extends ScatterKernel<StoredName>
+            ? ScatterRun
+            : K extends MatmulKernel<StoredName>
+              ? MatmulRun
+              : K extends WindowKernel<StoredName>
+                ? WindowRun
+                : K extends PoolKernel<StoredName>
+                  ? PoolRun
+                  : K extends SortKernel<StoredName>
+                    ? SortRun
+                    : K extends UpdateKernel
+                      ? UpdateRun
+                      : K extends RowKernel
+                        ? RowRun
+                        : never;
 
 /** Turns kernels into runners over a heap. Backends differ in nothing else. */
 export interface Compiler {
@@ -292,7 +296,7 @@ export interface Compiler {
 }
 
 /** The text of a kernel, which is its cache key. Expressions stand in it by number: their own texts are long. */
-export function kernelKey(kernel: Kernel): string {
+export function kernelKey(kernel: Kernel<StoredName>): string {
   let key = "";
   for (const [name, value] of Object.entries(kernel)) key += `${name}=${part(value)};`;
   return key;
@@ -328,7 +332,7 @@ const exactNumbers = (_: string, value: unknown): unknown =>
     : value;
 
 /** The dtype that a lane stores as. */
-export const laneDType: Readonly<Record<Lane, DTypeName>> = {
+export const laneDType: Readonly<Record<Lane, RealName>> = {
   i32: "int32",
   i64: "int64",
   f32: "float32",

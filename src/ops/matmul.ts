@@ -1,5 +1,5 @@
 /** Matrix products and what is made of them. */
-import { bool, type DType } from "../core/dtype.ts";
+import { bool, type DType, type StoredName } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { broadcastShapes, list, product } from "../core/layout.ts";
 import type { Scalar } from "../core/scalar.ts";
@@ -7,10 +7,10 @@ import type { Tensor } from "../core/tensor.ts";
 import type { MatmulKernel } from "../ir/kernel.ts";
 import { Runners } from "../ir/runtime.ts";
 import type { Op } from "./call.ts";
-import { composite, copyKernel, custom, differentiable } from "./define.ts";
+import { composite, copyKernel, custom, differentiable, plain } from "./define.ts";
 import { commonDevice, emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
 
-const products = new Runners<MatmulKernel>();
+const products = new Runners<MatmulKernel<StoredName>>();
 
 /** Runs `out = alpha · a @ b + beta · out` on batches of matrices; all three have the same rank and dtype. */
 function multiplyInto(out: Tensor, a: Tensor, b: Tensor, alpha: number, beta: number): Tensor {
@@ -18,9 +18,10 @@ function multiplyInto(out: Tensor, a: Tensor, b: Tensor, alpha: number, beta: nu
   const { rank, shape } = out.impl.layout;
   const batch = shape.slice(0, rank - 2);
   const { dtype } = out.impl;
-  const run = products.get(dtype.index, () => ({ skeleton: "matmul", dtype: dtype.name }));
+  const run = products.get(dtype.index, () => ({ skeleton: "matmul", dtype: dtype.stored }));
   const [m, n, k] = [shape[rank - 2]!, shape[rank - 1]!, columns(a)];
-  withOperands(() => run(batch, m, n, k, operand(out, true), operand(a), operand(b), alpha, beta));
+  const [x, y] = [plain(a), plain(b)];
+  withOperands(() => run(batch, m, n, k, operand(out, true), operand(x), operand(y), alpha, beta));
   return out;
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { matmul } from "../../src/backends/wasm/matmul.ts";
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import type { Operand } from "../../src/ir/kernel.ts";
 import { dense, place, randomNumbers, take, wasmContext } from "./wasm-fixture.ts";
 
@@ -22,7 +22,7 @@ function multiply(batch: number, m: number, n: number, k: number, a: number[], b
 }
 
 const kernels = new Map<string, ReturnType<typeof matmul>>();
-function run(dtype: DTypeName, relaxed = ctx.relaxed): ReturnType<typeof matmul> {
+function run(dtype: RealName, relaxed = ctx.relaxed): ReturnType<typeof matmul> {
   const key = `${dtype} ${relaxed}`;
   const found = kernels.get(key) ?? matmul({ skeleton: "matmul", dtype }, { ...ctx, relaxed });
   kernels.set(key, found);
@@ -76,13 +76,13 @@ test.each(mixed)("float64 with a by %s, b by %s and out by %s, scaled and added"
   expect(take(heap, "float64", [1, m, n], out)).toEqual(expected);
 });
 
-test.each(["uint8", "int8", "int16", "int32", "int64"] as DTypeName[])("%s products", (dtype) => {
+test.each(["uint8", "int8", "int16", "int32", "int64"] as RealName[])("%s products", (dtype) => {
   const [m, n, k] = [7, 6, 9];
   const whole = (count: number): number[] => integers(count).map((x) => (dtype === "uint8" ? Math.abs(x) % 5 : x % 4));
   const [a, b] = [whole(m * k), whole(k * n)];
   const out = place(heap, dtype, [m, n], new Array(m * n).fill(1));
   run(dtype)([], m, n, k, out, place(heap, dtype, [m, k], a), place(heap, dtype, [k, n], b), 1, 0);
-  const wrap = { uint8: 0xff, int8: 0xff } as Partial<Record<DTypeName, number>>;
+  const wrap = { uint8: 0xff, int8: 0xff } as Partial<Record<RealName, number>>;
   const mask = wrap[dtype] ?? 0xffff;
   const bits = (values: number[]): number[] => values.map((value) => value & mask);
   expect(bits(take(heap, dtype, [m, n], out))).toEqual(bits(multiply(1, m, n, k, a, b)));
@@ -96,7 +96,7 @@ test("int64 keeps all bits, and scales by alpha and beta", () => {
   expect(heap.i64[out.address / 8]).toBe(2n * (2n ** 52n + 15n) + 21n);
 });
 
-test.each(["float16", "bfloat16"] as DTypeName[])("%s sums in float32 and rounds once", (dtype) => {
+test.each(["float16", "bfloat16"] as RealName[])("%s sums in float32 and rounds once", (dtype) => {
   const k = 4096; // 1 + 4095 · 2^-12: each step alone would round away
   const a = Array.from({ length: k }, (_, i) => (i === 0 ? 1 : 2 ** -12));
   const [m, n] = [3, 5];

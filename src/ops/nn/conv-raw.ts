@@ -72,7 +72,7 @@ const at = (o: Operand, elements: number, p: Plan, strides: readonly number[]): 
   strides,
 });
 
-const matmul = (t: Tensor): MatmulRun => runner({ skeleton: "matmul", dtype: t.dtype.name });
+const matmul = (t: Tensor): MatmulRun => runner({ skeleton: "matmul", dtype: t.impl.dtype.stored });
 
 const isEmpty = (p: Plan): boolean => p.images === 0 || p.pixels === 0 || p.rows === 0 || p.mapChannels === 0;
 
@@ -110,7 +110,7 @@ export function correlate(image: Tensor, weight: Tensor, map: Tensor, w: Windows
     );
     return;
   }
-  const im2col: WindowRun = runner({ skeleton: "window", mode: "im2col", dtype: image.dtype.name });
+  const im2col: WindowRun = runner({ skeleton: "window", mode: "im2col", dtype: image.impl.dtype.stored });
   withWorkspace(p.chunk * groups * rows * pixels, image, (columns) =>
     withOperands(() => {
       const [x, a, c, out] = [operand(image), operand(weight), operand(columns, true), operand(map, true)];
@@ -146,7 +146,7 @@ export function spread(map: Tensor, weight: Tensor, image: Tensor, w: Windows): 
     );
     return;
   }
-  const col2im: WindowRun = runner({ skeleton: "window", mode: "col2im", dtype: image.dtype.name });
+  const col2im: WindowRun = runner({ skeleton: "window", mode: "col2im", dtype: image.impl.dtype.stored });
   withWorkspace(p.chunk * groups * rows * pixels, image, (columns) =>
     withOperands(() => {
       const [x, a, c, g] = [operand(image, true), operand(weight), operand(columns, true), operand(map)];
@@ -183,7 +183,7 @@ export function correlateWeight(map: Tensor, image: Tensor, weight: Tensor, w: W
     });
     return;
   }
-  const im2col: WindowRun = runner({ skeleton: "window", mode: "im2col", dtype: image.dtype.name });
+  const im2col: WindowRun = runner({ skeleton: "window", mode: "im2col", dtype: image.impl.dtype.stored });
   withWorkspace(p.chunk * perImage, image, (columns) =>
     withOperands(() => {
       const [x, g, c, out] = [operand(image), operand(map), operand(columns, true), operand(weight, true)];

@@ -108,7 +108,7 @@ export function maxPoolByGeometry(x: Tensor, g: Geometry, node: string): [Tensor
   const values = emptyTensor(shape, x.dtype, x.device);
   const indices = emptyTensor(shape, int64, x.device);
   if (!isMeta(values) && values.numel() > 0) {
-    const run: PoolRun = runner({ skeleton: "pool", mode: "max", dtype: x.dtype.name });
+    const run: PoolRun = runner({ skeleton: "pool", mode: "max", dtype: x.dtype.stored });
     withOperands(() => {
       const [out, at] = [operand(values, true).address, operand(indices, true).address];
       run(planesOf(x, dims), g, out, operand(source).address, at, 0, false);
@@ -262,7 +262,7 @@ function runAverage(
   const source = dense(from);
   const out = emptyTensor(shape, from.dtype, from.device);
   if (isMeta(out) || out.numel() === 0) return out;
-  const run: PoolRun = runner({ skeleton: "pool", mode, dtype: from.dtype.name });
+  const run: PoolRun = runner({ skeleton: "pool", mode, dtype: from.dtype.stored });
   withOperands(() => {
     const [to, x] = [operand(out, true).address, operand(source).address];
     run(planesOf(from, g.input.length), g, to, x, 0, by.divisor, by.countPadding);
