@@ -2,7 +2,7 @@
 import { isTensor } from "../core/tensor.ts";
 import { distinctBytes } from "./overlap.ts";
 import { placed, type Viewed } from "./sharing.ts";
-import { type Role, visit } from "./visit.ts";
+import { type Found, type Role, visit } from "./visit.ts";
 
 /** A named tensor or typed array. */
 export interface MappedTensor {
@@ -41,21 +41,22 @@ export interface MemoryMap {
 }
 
 /**
- * The storages under everything in `named`: models, state dicts, optimizers, loose tensors, typed arrays, and lists and
- * dictionaries of these. The result is plain data.
+ * The storages under everything in `named`: models, state dicts, optimizers, BestStates, loose tensors, typed arrays, and
+ * lists and dictionaries of these; what has several names has an entry for each. The result is plain data.
  * @example torch.lens.map({ model, best, optimizer, x }).storages.filter((s) => s.tensors.length > 1)
  */
 export function map(named: object): MemoryMap {
   const storages = new Map<object, MappedStorage>();
-  visit(named, (found, { path, role }) => {
-    const at = placed(found as Viewed);
+  const note = (found: Viewed, { path, role }: Found): void => {
+    const at = placed(found);
     let storage = storages.get(at.memory);
     if (storage === undefined) {
-      storage = emptyStorage(found as Viewed, storages.size);
+      storage = emptyStorage(found, storages.size);
       storages.set(at.memory, storage);
     }
-    storage.tensors.push({ name: path, role, ...describe(found as Viewed) });
-  });
+    storage.tensors.push({ name: path, role, ...describe(found) });
+  };
+  visit(named, (found, at) => note(found as Viewed, at), { everyName: true });
   return { storages: [...storages.values()] };
 }
 
