@@ -9,6 +9,8 @@ export interface MappedTensor {
   readonly name: string;
   readonly role: Role;
   readonly dtype: string;
+  /** Bytes of one element. */
+  readonly itemsize: number;
   readonly shape: number[];
   /** In elements. */
   readonly strides: number[];
@@ -84,6 +86,7 @@ function describe(x: Viewed): Description {
     const [start, length] = [x.byteOffset, x.byteLength];
     return {
       dtype: x.constructor.name,
+      itemsize,
       shape: [length / itemsize],
       strides: [1],
       offset: start / itemsize,
@@ -99,6 +102,7 @@ function describe(x: Viewed): Description {
   const base = storage.host === null ? 0 : storage.hostOffset;
   return {
     dtype: dtype.name,
+    itemsize: dtype.itemsize,
     shape: [...layout.shape],
     strides: [...layout.strides],
     offset: layout.offset,

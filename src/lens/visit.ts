@@ -6,6 +6,7 @@ import type { AnyModule } from "../nn/module.ts";
 import { isParameter } from "../nn/parameter.ts";
 import { isModule } from "../nn/registry.ts";
 import { Optimizer } from "../optim/optimizer.ts";
+import { PickledObject } from "../serialize/python.ts";
 import { BestState, keptBy } from "./best.ts";
 
 /** What a tensor is where it was found. */
@@ -110,5 +111,19 @@ function itemsOf(value: object): Iterable<[string, unknown]> {
   if (Array.isArray(value)) return value.map((item, i): [string, unknown] => [String(i), item]);
   if (value instanceof Map) return [...value].map(([k, item]): [string, unknown] => [String(k), item]);
   if (value instanceof Set) return [...value].map((item, i): [string, unknown] => [String(i), item]);
+  if (value instanceof PickledObject) return partsOf(value);
   return isOptions(value) ? Object.entries(value) : [];
+}
+
+/** Where Python's modules keep their tensors and children: no part of a name. */
+const shelves = new Set(["_parameters", "_buffers", "_modules"]);
+
+/** What an object of an unknown class in a file holds. */
+function partsOf({ state, items, entries }: PickledObject): [string, unknown][] {
+  const dicts = [state, entries].filter((x) => typeof x === "object" && x !== null);
+  const attributes = dicts.flatMap((dict) => [...itemsOf(dict!)]);
+  const flat = attributes.flatMap(([name, value]): [string, unknown][] =>
+    shelves.has(name) && typeof value === "object" && value !== null ? [...itemsOf(value)] : [[name, value]],
+  );
+  return [...(items ?? []).map((item, i): [string, unknown] => [String(i), item]), ...flat];
 }
