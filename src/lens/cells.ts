@@ -49,6 +49,9 @@ function regionOfTensor({ shape, strides, offset, itemsize, start }: MappedTenso
   return regionOf({ shape, strides, offset }, itemsize, start - offset * itemsize);
 }
 
+/** How many distinct bytes of one storage both tensors touch. */
+export const overlap = (a: MappedTensor, b: MappedTensor): number => overlapBytes(regionOfTensor(a), regionOfTensor(b));
+
 /** Parts of `unit` bytes, by how many of them are touched; equal neighbours become one. */
 function parts(from: number, to: number, unit: number, touched: (start: number, end: number) => number): Run[] {
   const runs: Run[] = [];

@@ -5,7 +5,7 @@ export { type CellsOptions, cells, type Run } from "./cells.ts";
 export { drift } from "./drift.ts";
 export { type Explanation, explain, type Link } from "./explain.ts";
 export { toHTML } from "./html.ts";
-export { type MappedStorage, type MappedTensor, type MemoryMap, map } from "./map.ts";
+export { type MappedStorage, type MappedTensor, type MemoryMap, map, named } from "./map.ts";
 export type { Change } from "./records.ts";
 export { type Sharing, sharing, type Viewed } from "./sharing.ts";
 export { type DrawOptions, toSVG } from "./svg.ts";

@@ -62,6 +62,16 @@ export function map(named: object): MemoryMap {
   return { storages: [...storages.values()] };
 }
 
+/**
+ * Every tensor and typed array in `values` under the name that `map` gives it.
+ * @example torch.lens.named({ model }).get("model.0.weight")
+ */
+export function named(values: object): Map<string, Viewed> {
+  const found = new Map<string, Viewed>();
+  visit(values, (x, { path }) => void found.set(path, x as Viewed), { everyName: true });
+  return found;
+}
+
 function emptyStorage(x: Viewed, id: number): MappedStorage {
   if (!isTensor(x)) return { id, device: "cpu", bytes: x.buffer.byteLength, host: true, writes: 0, tensors: [] };
   const { storage } = x.impl;
