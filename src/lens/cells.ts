@@ -115,3 +115,24 @@ export function split(runs: readonly Run[], shared: readonly Shared[]): { run: R
   }
   return result;
 }
+
+/** Elements of a tensor whose places are told. */
+const mostPlaces = 4096;
+
+/**
+ * For every element of the storage that a small tensor reaches, as memory goes: which ones of the tensor's elements, in
+ * its own order, lie there.
+ */
+export function placesOf({ shape, strides, offset }: MappedTensor): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  const numel = shape.reduce((product, n) => product * n, 1);
+  for (let i = 0; i < Math.min(numel, mostPlaces); i++) {
+    let [element, rest] = [offset, i];
+    for (let d = shape.length - 1; d >= 0; d--) {
+      element += (rest % shape[d]!) * strides[d]!;
+      rest = Math.floor(rest / shape[d]!);
+    }
+    found.set(element, [...(found.get(element) ?? []), i]);
+  }
+  return new Map([...found].sort((a, b) => a[0] - b[0]));
+}

@@ -1,5 +1,5 @@
 /** Drawing maps: needs no tensors, so a page that gets maps from elsewhere can load it alone (`cresset/drawing`). */
-export { type CellsOptions, cells, overlap, type Run, reached, type Shared, split } from "./cells.ts";
+export { type CellsOptions, cells, overlap, placesOf, type Run, reached, type Shared, split } from "./cells.ts";
 export { toHTML } from "./html.ts";
 export type { MappedStorage, MappedTensor, MemoryMap } from "./map.ts";
 export type { Change } from "./records.ts";

@@ -1,5 +1,5 @@
 /** `toSVG`: a map as a drawing. Storages are bars of bytes; below each, the cells that its tensors touch. */
-import { cells, type Run, reached, type Shared, split } from "./cells.ts";
+import { cells, placesOf, type Run, reached, type Shared, split } from "./cells.ts";
 import type { MappedStorage, MappedTensor, MemoryMap } from "./map.ts";
 import type { Change } from "./records.ts";
 import {
@@ -217,7 +217,7 @@ class Block {
 
   /** Each element as a cell with its place in the tensor's own order, which shows the strides. */
   #single(tensor: MappedTensor, y: number): string {
-    const drawn = [...places(tensor)].map(([element, order]) => {
+    const drawn = [...placesOf(tensor)].map(([element, order]) => {
       const start = tensor.start - tensor.offset * tensor.itemsize + element * tensor.itemsize;
       const [x, w] = [this.#x(start) + 1, tensor.itemsize * this.#scale - 2];
       const shared = this.#shared.some((s) => s.names > 1 && s.start < start + tensor.itemsize && start < s.end);
@@ -231,21 +231,6 @@ class Block {
     });
     return drawn.join("");
   }
-}
-
-/** For every element of the storage that a small tensor reaches: its places in the tensor's own order; as memory goes. */
-function places({ shape, strides, offset }: MappedTensor): Map<number, number[]> {
-  const found = new Map<number, number[]>();
-  const numel = shape.reduce((product, n) => product * n, 1);
-  for (let i = 0; i < Math.min(numel, 4096); i++) {
-    let [element, rest] = [offset, i];
-    for (let d = shape.length - 1; d >= 0; d--) {
-      element += (rest % shape[d]!) * strides[d]!;
-      rest = Math.floor(rest / shape[d]!);
-    }
-    found.set(element, [...(found.get(element) ?? []), i]);
-  }
-  return new Map([...found].sort((a, b) => a[0] - b[0]));
 }
 
 /**

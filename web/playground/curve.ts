@@ -60,7 +60,7 @@ export class Curve {
   }
 
   #size(): { width: number; height: number } {
-    return { width: Math.max(200, this.#host.clientWidth), height: 190 };
+    return { width: Math.max(200, this.#host.clientWidth), height: 150 };
   }
 
   #ask(): void {
@@ -106,7 +106,7 @@ export class Curve {
     return new UPlot(
       {
         ...this.#size(),
-        legend: { live: true },
+        legend: { live: false },
         cursor: { y: false },
         scales: { x: { time: false } },
         axes: [axis, { ...axis, size: 56 }],

@@ -41,6 +41,10 @@ const theme = EditorView.theme({
   ".cm-tooltip": { color: "var(--ink)", backgroundColor: "var(--raised)", border: "1px solid var(--line)" },
   ".cm-panels": { color: "var(--ink)", backgroundColor: "var(--bed)" },
   ".cm-matchingBracket": { backgroundColor: "var(--bed) !important", outline: "1px solid var(--line)" },
+  // The marks that come with the editor are images by data: addresses, which the page's policy forbids.
+  ".cm-lint-marker-error": { content: "normal", width: "0.6em", height: "0.6em", marginTop: "0.4em" },
+  ".cm-lint-marker": { borderRadius: "50%", backgroundColor: "var(--ember)" },
+  ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--ember)" },
   ".cm-selectionMatch": { backgroundColor: "var(--bed)" },
 });
 
@@ -104,6 +108,7 @@ export class Editor {
           indentWithTab,
         ]),
         EditorView.contentAttributes.of({
+          tabindex: "0",
           "aria-label": "Program in TypeScript. Escape, then Tab, leaves the editor.",
         }),
         EditorView.updateListener.of((update) => {

@@ -7,6 +7,7 @@ import {
   type MappedStorage,
   type MappedTensor,
   overlap,
+  placesOf,
   size,
   written,
 } from "cresset/drawing";
@@ -81,13 +82,23 @@ function picture(tensor: MappedTensor, storage: MappedStorage): TemplateResult {
     return [box(start, end, r, "bed"), ...touched];
   };
   const told = shown === all ? "" : `, rows ${from} to ${from + shown - 1} of ${all}`;
+  const numbered = space > 0 && cell >= 16 && height >= 14 && storage.bytes / tensor.itemsize <= 256;
+  const first = tensor.start / tensor.itemsize - tensor.offset;
+  const number = ([element, order]: [number, number[]]): TemplateResult | null => {
+    const [r, column] = [Math.floor((first + element) / wrap) - from, (first + element) % wrap];
+    const text = order.length > 1 ? `×${order.length}` : String(order[0]);
+    if (r < 0 || r >= shown || text.length * 6 > cell) return null;
+    return svg`<text x=${(column + 0.5) * cell - 0.5} y=${(r + 0.5) * height + 3}>${text}</text>`;
+  };
   const label = `The storage's memory, ${wrap} elements to a row${told}; filled where ${tensor.name} reaches it`;
   return html`<h3>In memory</h3>
     <svg class="picture" role="img" aria-label=${label} viewBox="0 0 ${Math.max(1, cell * wrap)} ${Math.max(1, shown * height)}"
       width=${cell * wrap} height=${shown * height}>
-      ${Array.from({ length: shown }, (_, r) => line(r))}
+      ${Array.from({ length: shown }, (_, r) => line(r))} ${numbered ? [...placesOf(tensor)].map(number) : nothing}
     </svg>
-    <p class="quiet">${wrap.toLocaleString("en")} elements to a row${told}</p>`;
+    <p class="quiet">${wrap.toLocaleString("en")} elements to a row${told}${
+      numbered ? "; numbered in the tensor’s own order" : ""
+    }</p>`;
 }
 
 function facts(tensor: MappedTensor, storage: MappedStorage): TemplateResult {

@@ -156,6 +156,7 @@ export class MapView {
     const hint = empty
       ? html`<div class="hint"><p>No name fits.</p><button class="link" @click=${() => this.#ask({ filter: "all", search: "" })}>Show all</button></div>`
       : html`<div class="hint"><p>Choose a name to see its layout, its memory, and who shares it.</p>${legend()}</div>`;
+    this.#part(".split").classList.toggle("idle", this.#selected === null && !empty);
     render(
       this.#selected === null || empty ? hint : inspector(this.#selected, this.#values, (name) => this.go(name)),
       this.#part(".inspector"),

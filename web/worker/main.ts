@@ -21,6 +21,8 @@ function lineIn(stack: string | undefined, first: number): number | null {
 
 /** What programs print goes to the page, as Node would print it. */
 function takeConsole(first: number): void {
+  // The library's own frames stand above those of the program.
+  Error.stackTraceLimit = 100;
   const printer =
     (tone: "log" | "warn" | "error") =>
     (...args: unknown[]) => {
