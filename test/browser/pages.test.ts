@@ -227,12 +227,17 @@ describe.skipIf(executable === null)("the pages in Chromium", () => {
     expect(await page.locator("#progress progress").count()).toBe(0);
   });
 
-  test("an endless loop is stopped, too", async () => {
+  test.each([
+    ["an endless loop", "for (;;) {}"],
+    ["one that prints", "for (let i = 0; ; i++) console.log(i);"],
+  ])("%s is stopped, too", async (_, loop) => {
     const page = await visit(fromDisk("playground.html"));
-    await runProgram(page, `console.log("begun");\nfor (;;) {}`);
+    await runProgram(page, `console.log("begun");\n${loop}`);
     await page.waitForSelector("#output .log");
-    await page.click("#stop");
+    await page.waitForTimeout(300);
+    await page.click("#stop", { timeout: 3000 });
     expect(await page.innerText("#state")).toMatch(/^stopped/);
+    expect(await page.locator("#output > div").count()).toBeLessThanOrEqual(2000);
   });
 
   test("errors stand at their lines, before and while a program runs", async () => {

@@ -137,7 +137,7 @@ class Playground {
   #hear(told: Told): void {
     switch (told.kind) {
       case "print":
-        this.#print(told.tone, told.text, told.line);
+        for (const { tone, text, line } of told.lines.slice(-mostLines)) this.#print(tone, text, line);
         break;
       case "map":
         this.#timeline.add(told.line, told.shown);

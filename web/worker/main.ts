@@ -6,9 +6,11 @@ import * as torch from "cresset";
 import { format } from "node-inspect-extracted";
 import { nodeModules, withFiles } from "./files.ts";
 import type { Answer, Digits, Told } from "./messages.ts";
+import { Printer } from "./printing.ts";
 import { due, snapshot } from "./snapshots.ts";
 
 const tell = (told: Told): void => postMessage(told);
+const output = new Printer(tell);
 
 /** The line of the program that a stack trace begins with; `first` is the script's line before the program's first. */
 function lineIn(stack: string | undefined, first: number): number | null {
@@ -26,7 +28,7 @@ function takeConsole(first: number): void {
   const printer =
     (tone: "log" | "warn" | "error") =>
     (...args: unknown[]) => {
-      tell({ kind: "print", tone, text: format(...args), line: lineIn(new Error().stack, first) });
+      output.print({ tone, text: format(...args), line: lineIn(new Error().stack, first) });
     };
   const log = printer("log");
   Object.assign(console, { log, info: log, debug: log, warn: printer("warn"), error: printer("error") });
@@ -89,7 +91,7 @@ function show(line: number, scope: object): void {
   if (shown !== undefined) tell({ kind: "map", line, shown });
   else if (!full) {
     full = true;
-    tell({ kind: "print", tone: "warn", text: "The map has too many names to be drawn after every statement.", line });
+    output.print({ tone: "warn", text: "The map has too many names to be drawn after every statement.", line });
   }
 }
 
@@ -100,10 +102,12 @@ async function start(program: Program, first: number): Promise<void> {
   takeConsole(first);
   try {
     await program(importModule, due, show);
+    output.flush();
     tell({ kind: "done" });
   } catch (error) {
     const known = error instanceof Error;
     const message = known ? `${error.name}: ${error.message}` : `Uncaught ${format(error)}`;
+    output.flush();
     tell({ kind: "failed", message, line: known ? lineIn(error.stack, first) : null });
   }
 }

@@ -2,14 +2,16 @@
 import type { MemoryMap } from "cresset/drawing";
 import type { Changes } from "../view/rows.ts";
 
+/** Something printed, and the line of the program that did. */
+export interface Line {
+  readonly tone: "log" | "warn" | "error";
+  readonly text: string;
+  readonly line: number | null;
+}
+
 /** From the worker. */
 export type Told =
-  | {
-      readonly kind: "print";
-      readonly tone: "log" | "warn" | "error";
-      readonly text: string;
-      readonly line: number | null;
-    }
+  | { readonly kind: "print"; readonly lines: readonly Line[] }
   /** The map after a statement; null where it is as before. */
   | { readonly kind: "map"; readonly line: number; readonly shown: { map: MemoryMap; changes: Changes } | null }
   | { readonly kind: "plot"; readonly series: string; readonly value: number }
