@@ -237,7 +237,7 @@ describe.skipIf(executable === null)("the pages in Chromium", () => {
     await page.waitForTimeout(300);
     await page.click("#stop", { timeout: 3000 });
     expect(await page.innerText("#state")).toMatch(/^stopped/);
-    expect(await page.locator("#output > div").count()).toBeLessThanOrEqual(2000);
+    expect(await page.locator("#output > div").count()).toBeLessThanOrEqual(1000);
   });
 
   test("errors stand at their lines, before and while a program runs", async () => {

@@ -39,7 +39,7 @@ export function compile(source: string): Compiled {
 function mistakeOf(error: unknown): Mistake {
   if (error instanceof Refusal) return error;
   const { message = String(error), loc } = error as { message?: string; loc?: { line: number; column: number } };
-  const first = message.startsWith("Error transforming") ? 1 : 0; // sucrase counts columns from 1, acorn from 0
+  const first = error instanceof Error && "raisedAt" in error ? 0 : 1; // sucrase counts from 1, acorn from 0
   const told = message.replace(/^Error transforming [^:]*: /, "").replace(/ \(\d+:\d+\)$/, "");
   return { message: told, line: loc?.line ?? 1, column: Math.max(0, (loc?.column ?? 0) - first) };
 }

@@ -2,7 +2,7 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { themeButton } from "../shared/theme.ts";
 import { MapView } from "../view/mapview.ts";
-import type { Told } from "../worker/messages.ts";
+import type { Line, Told } from "../worker/messages.ts";
 import { compile } from "./compile.ts";
 import { Curve } from "./curve.ts";
 import { digits } from "./digits.ts";
@@ -14,8 +14,8 @@ import { Timeline } from "./timeline.ts";
 
 const byId = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E;
 
-/** Lines of output kept in the page. */
-const mostLines = 2000;
+/** Lines of output kept in the page; the worker sends no more at once. */
+const mostLines = 1000;
 
 class Playground {
   readonly #view = new MapView(byId("map"));
@@ -26,6 +26,10 @@ class Playground {
   #running: Run | null = null;
   #began = 0;
   #asked = false;
+  /** Whether the timeline moved since it was drawn. */
+  #moved = false;
+  /** Printed, not drawn yet. */
+  #lines: Line[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -66,7 +70,7 @@ class Playground {
       byId("linked").hidden = false;
       return true;
     } catch (error) {
-      this.#print("error", String(error), null);
+      this.#print({ tone: "error", text: String(error), line: null });
       return false;
     }
   }
@@ -81,6 +85,8 @@ class Playground {
 
   #reset(): void {
     this.#output.replaceChildren();
+    this.#output.classList.remove("shortened");
+    this.#lines = [];
     this.#curve.clear();
     this.#timeline.clear();
     this.#editor.show(null);
@@ -106,7 +112,7 @@ class Playground {
     if ("mistake" in compiled) {
       const { message, line, column } = compiled.mistake;
       this.#editor.mistakes([compiled.mistake]);
-      this.#print("error", `SyntaxError: ${message}`, line);
+      this.#print({ tone: "error", text: `SyntaxError: ${message}`, line });
       this.#editor.show(null);
       this.#state("failed", `line ${line}, column ${column + 1}`);
       return;
@@ -137,10 +143,11 @@ class Playground {
   #hear(told: Told): void {
     switch (told.kind) {
       case "print":
-        for (const { tone, text, line } of told.lines.slice(-mostLines)) this.#print(tone, text, line);
+        for (const line of told.lines) this.#print(line);
         break;
       case "map":
         this.#timeline.add(told.line, told.shown);
+        this.#moved = true;
         this.#ask();
         break;
       case "plot":
@@ -167,7 +174,7 @@ class Playground {
   }
 
   #onFailure(message: string, line: number | null): void {
-    this.#print("error", message, line);
+    this.#print({ tone: "error", text: message, line });
     if (line !== null) this.#editor.mistakes([{ message, line, column: 0 }]);
     this.#end("failed", line === null ? "" : `line ${line}`);
   }
@@ -189,21 +196,42 @@ class Playground {
     if (!running) this.#progress(null);
   }
 
-  #print(tone: string, text: string, line: number | null): void {
-    const entry = document.createElement("div");
-    entry.className = tone;
-    const place =
-      line === null
-        ? nothing
-        : html`<button class="line" @click=${() => this.#editor.show(line, true)}>line ${line}</button>`;
-    render(html`<pre>${text}</pre>${tone === "log" ? nothing : place}`, entry);
-    const bottom = this.#output.scrollTop + this.#output.clientHeight > this.#output.scrollHeight - 40;
-    this.#output.append(entry);
-    while (this.#output.childElementCount > mostLines) this.#output.firstElementChild!.remove();
+  #print(line: Line): void {
+    this.#lines.push(line);
+    this.#ask();
+  }
+
+  /** Puts what was printed since the last frame into the page. */
+  #drawOutput(): void {
+    if (this.#lines.length === 0) return;
+    const { scrollTop, clientHeight, scrollHeight } = this.#output;
+    const bottom = scrollTop + clientHeight > scrollHeight - 40;
+    const lines = this.#lines.slice(-mostLines);
+    this.#lines = [];
+    this.#output.append(...lines.map((line) => this.#entry(line)));
+    const over = this.#output.childElementCount - mostLines;
+    for (let i = 0; i < over; i++) this.#output.firstElementChild!.remove();
+    this.#output.classList.toggle("shortened", this.#output.classList.contains("shortened") || over > 0);
     if (bottom) this.#output.scrollTop = this.#output.scrollHeight;
   }
 
+  #entry({ tone, text, line }: Line): HTMLElement {
+    const entry = document.createElement("div");
+    entry.className = tone;
+    const pre = document.createElement("pre");
+    pre.textContent = text;
+    entry.append(pre);
+    if (line === null || tone === "log") return entry;
+    const place = document.createElement("button");
+    place.className = "line";
+    place.textContent = `line ${line}`;
+    place.addEventListener("click", () => this.#editor.show(line, true));
+    entry.append(place);
+    return entry;
+  }
+
   #offer(name: string, bytes: Uint8Array<ArrayBuffer>): void {
+    this.#drawOutput();
     const entry = document.createElement("div");
     entry.className = "file";
     const href = URL.createObjectURL(new Blob([bytes]));
@@ -230,11 +258,13 @@ class Playground {
     this.#asked = true;
     requestAnimationFrame(() => {
       this.#asked = false;
-      this.#show();
+      this.#drawOutput();
+      if (this.#moved) this.#show();
     });
   }
 
   #show(): void {
+    this.#moved = false;
     const moment = this.#timeline.moment;
     this.#view.show(moment?.shown ?? { map: { storages: [] }, changes: {} });
     byId("nomap").hidden = moment !== null;

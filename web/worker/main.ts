@@ -28,7 +28,7 @@ function takeConsole(first: number): void {
   const printer =
     (tone: "log" | "warn" | "error") =>
     (...args: unknown[]) => {
-      output.print({ tone, text: format(...args), line: lineIn(new Error().stack, first) });
+      output.print({ tone, text: format(...args), line: tone === "log" ? null : lineIn(new Error().stack, first) });
     };
   const log = printer("log");
   Object.assign(console, { log, info: log, debug: log, warn: printer("warn"), error: printer("error") });

@@ -3,9 +3,9 @@ import type { Line, Told } from "./messages.ts";
 
 /** Lines sent at once in each span of so many milliseconds; more of them wait for its end. */
 const mostAtOnce = 100;
-const span = 100;
+const span = 250;
 /** Lines that the page keeps, so that older ones of a batch need not be sent. */
-const mostWaiting = 2000;
+const mostWaiting = 1000;
 const longest = 20_000;
 
 const cut = (text: string): string =>
@@ -33,7 +33,7 @@ export class Printer {
       this.flush();
       return;
     }
-    if (this.#waiting.length > 2 * mostWaiting) this.#waiting = this.#waiting.slice(-mostWaiting);
+    if (this.#waiting.length >= 2 * mostWaiting) this.#waiting = this.#waiting.slice(-mostWaiting);
     // A loop that never awaits fires no timer; its next line after the span takes the others along.
     this.#timer ??= setTimeout(() => this.flush(), span);
   }
@@ -42,7 +42,7 @@ export class Printer {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#waiting.length > 0) this.#tell({ kind: "print", lines: this.#waiting });
+    if (this.#waiting.length > 0) this.#tell({ kind: "print", lines: this.#waiting.slice(-mostWaiting) });
     this.#waiting = [];
   }
 }
