@@ -203,7 +203,7 @@ describe.skipIf(executable === null)("the pages in Chromium", () => {
     await page.waitForSelector(`${row("naive.weight")} .badge`);
     expect(await page.locator(`${row("best.weight")} .badge`).count()).toBe(0);
     expect(await page.innerText("#output")).toMatch(/'weight' => \{ writes: 12, by: 'SGD\.step\(\)' \}/);
-    expect(await page.innerText("#output .warn")).toContain("line 32");
+    expect(await page.innerText("#output .warn")).toContain("line 33");
     await page.locator("#timeline input").fill("7");
     await page.waitForFunction(() => document.querySelector(".row .badge") === null);
     expect(await page.locator(row("naive.weight")).count()).toBe(1);

@@ -18,7 +18,8 @@ const marks: Readonly<Record<Verdict, string>> = { same: "=", changed: "≠", re
 /** A number that fits a column. */
 function short(x: number | null): string {
   if (x === null) return "";
-  if (x === 0 || !Number.isFinite(x)) return String(x);
+  if (x === Number.POSITIVE_INFINITY) return "A is zero";
+  if (x === 0 || Number.isNaN(x)) return String(x);
   return Math.abs(x) >= 1e4 || Math.abs(x) < 1e-3 ? x.toExponential(1) : x.toPrecision(3);
 }
 

@@ -194,7 +194,7 @@ function cellsOf(row: Row, width: number): TemplateResult {
     <span class="bytes" role="gridcell">${size(tensor.bytes)}</span>`;
 }
 
-const drifted = (): TemplateResult => html`<em class="badge">▲ drifted</em>`;
+const drifted = (): TemplateResult => html`<em class="badge" title="drifted">▲<span> drifted</span></em>`;
 
 function reach({ storage, tensor }: Row): string {
   if (tensor === null) return `${storage.tensors.length} names reach it`;

@@ -1,6 +1,7 @@
 // The best state, kept the naive way and the right way.
-// Run it, then move back through the statements above the map: `naive` turns striped
-// while the model trains, for it is the model's own memory. `best` stays.
+// Run it, then move back through the statements above the
+// map: `naive` turns striped while the model trains, for it
+// is the model's own memory. `best` stays.
 import * as torch from "cresset";
 import { plot } from "playground";
 

@@ -1,4 +1,5 @@
-// Trains a small convolutional net on a few thousand MNIST digits, here in this page.
+// Trains a small convolutional net on a few thousand MNIST
+// digits, here in this page.
 import * as torch from "cresset";
 import { mnist, plot, progress } from "playground";
 

@@ -1,4 +1,5 @@
-// Views: one memory, many orders. Choose a name in the map to see its cells.
+// Views: one memory, many orders.
+// Choose a name in the map to see its cells.
 import * as torch from "cresset";
 
 const x = torch.arange(24).view(4, 6);
@@ -8,11 +9,13 @@ const everySecond = x.at(":", "::2");
 const turned = x.T;
 const windows = x.view(24).unfold(0, 6, 3);
 const spread = column.unsqueeze(1).expand(4, 3);
-console.log(turned.stride(), everySecond.stride(), windows.stride(), spread.stride());
+console.log(turned.stride(), everySecond.stride());
+console.log(windows.stride(), spread.stride());
 
 row.fill_(0); // seen through every name that reaches it
 console.log(x);
 console.log(column);
 
 const copied = turned.contiguous(); // a new storage
-console.log(torch.lens.sharing(turned, x), torch.lens.sharing(copied, x));
+console.log(torch.lens.sharing(turned, x));
+console.log(torch.lens.sharing(copied, x));
