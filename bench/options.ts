@@ -12,7 +12,6 @@ export interface Options {
   readonly blas: boolean;
   readonly python: string | null;
   readonly commit: string | null;
-  readonly lens: boolean;
   readonly profile: string | null;
   readonly json: boolean;
   readonly write: boolean;
@@ -28,7 +27,6 @@ const help = `npm run bench -- [options]
   --slice MS               least length of a repetition (100)
   --python PATH            a Python that has torch (python3)
   --commit REV             what "last commit" is (HEAD, or the one before when nothing is changed)
-  --lens               also time Cresset with torch.lens turned off
   --profile WORKLOAD       where the time of a workload goes, instead of timing it
   --json                   print the numbers as JSON
   --no-write               leave bench/results and bench/RESULTS.md alone
@@ -74,7 +72,6 @@ export function readOptions(args: readonly string[]): Options | null {
       slice: text,
       python: text,
       commit: text,
-      lens: flag,
       profile: text,
       json: flag,
       write: flag,
@@ -95,7 +92,6 @@ export function readOptions(args: readonly string[]): Options | null {
     blas: onOff(values.blas),
     python: values.python ?? null,
     commit: values.commit ?? null,
-    lens: values.lens ?? false,
     profile: values.profile === undefined ? null : chosen(values.profile)[0]!,
     json: values.json ?? false,
     write: values.write ?? true,

@@ -35,7 +35,7 @@ export interface Results {
 
 const folder = path.join(root, "bench", "results");
 const page = path.join(root, "bench", "RESULTS.md");
-const peers = ["jax", "tensorflow", "last", "unwatched"];
+const peers = ["jax", "tensorflow", "last"];
 
 /** How long, in the unit that reads best. */
 export function duration(seconds: number): string {

@@ -39,9 +39,7 @@ async function commands(options: Options, folder: string): Promise<{ command: Co
   const env = { OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count };
   const node = (key: string, args: string[]): Command => ({ key, program: process.execPath, args, env });
   const ours = (build: string): string[] => script("cresset.ts", folder, build, count, blas ? "on" : "off");
-  const now = await buildNow();
-  const result = [{ command: node("cresset", ours(now)), name: null as string | null }];
-  if (options.lens) result.push({ command: node("unwatched", [...ours(now), "unwatched"]), name: null });
+  const result = [{ command: node("cresset", ours(await buildNow())), name: null as string | null }];
   const program = without.includes("pytorch") ? null : python(options.python);
   if (program !== null) {
     const args = [path.join(engines, "pytorch.py"), folder, count, String(checkedSteps)];

@@ -1,17 +1,9 @@
-/**
- * Cresset as an engine; its arguments are the data folder, the build, threads, `on` or `off` for the BLAS, and
- * `unwatched` to turn the lens off.
- */
+/** Cresset as an engine; its arguments are the data folder, the build, threads, and `on` or `off` for the BLAS. */
 import { configure } from "./configure.ts";
 import { make, type Torch } from "./programs.ts";
 import { serve } from "./serve.ts";
 
-const [, , , build, threads, blas, watching] = process.argv;
+const [, , , build, threads, blas] = process.argv;
 const torch = (await import(build!)) as Torch;
-if (watching === "unwatched") torch.lens.enable(false);
 const configured = configure(torch, Number(threads), blas === "on");
-await serve({
-  name: watching === "unwatched" ? "Cresset, lens off" : "Cresset",
-  ...configured,
-  make: (workload) => make(torch, workload),
-});
+await serve({ name: "Cresset", ...configured, make: (workload) => make(torch, workload) });

@@ -23,7 +23,9 @@ const mostCrossing = 65536;
  * The bytes that a tensor of a map touches between `from` and `to` (all of them by default), in order. Exact where at
  * most `most` runs (256 by default) say it; else the bytes are taken in `most` parts, of which each is touched wholly,
  * partly (`full: false`) or not.
- * @example torch.lens.cells(torch.lens.map({ x: torch.zeros(2, 3).T.at(0) }).storages[0].tensors[0]) // bytes 0-4, 12-16
+ * @example
+ * const [storage] = torch.lens.map({ row: torch.zeros(2, 3).T.at(0) }).storages;
+ * torch.lens.cells(storage.tensors[0]) // bytes 0 to 4 and 12 to 16
  */
 export function cells(tensor: MappedTensor, options: CellsOptions = {}): Run[] {
   const { from = tensor.start, to = tensor.end, most = 256 } = options;

@@ -3,14 +3,16 @@ import type { MappedStorage, MappedTensor, MemoryMap } from "./map.ts";
 import { checkOptions, type DrawOptions, toSVG } from "./svg.ts";
 import { changeOf, count, type Drift, escape, size, summary, written } from "./words.ts";
 
-const style = `:root{color-scheme:light dark;--ink:#1f1b16;--soft:#6d6459;--line:#d9d2c7;--paper:#fbf9f5;--drift:#b23a06}
+const style = `:root{color-scheme:light dark;
+--ink:#1f1b16;--soft:#6d6459;--line:#d9d2c7;--paper:#fbf9f5;--drift:#b23a06}
 :root[data-theme=light]{color-scheme:light}:root[data-theme=dark]{color-scheme:dark}
 DARK
 body{margin:0 auto;padding:2.5rem 1.5rem 4rem;max-width:68rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.6rem;line-height:1.2;margin:0 0 .3rem}p{margin:0 0 2rem;color:var(--soft)}
 figure{margin:0;overflow-x:auto}details{margin-top:2rem}summary{cursor:pointer;font-weight:600}
-table{border-collapse:collapse;margin-top:.8rem;font-size:.85rem}caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
+table{border-collapse:collapse;margin-top:.8rem;font-size:.85rem}
+caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
 th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n{text-align:right}code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.drift{color:var(--drift)}`;
 
@@ -32,7 +34,9 @@ function row(tensor: MappedTensor, storage: MappedStorage, drift: Drift | undefi
     ...[tensor.role, tensor.dtype, `[${tensor.shape.join(", ")}]`, `[${tensor.strides.join(", ")}]`].map(
       (text) => `<td>${escape(text)}</td>`,
     ),
-    `<td class="n">${tensor.offset}</td><td class="n">${escape(size(tensor.bytes))}</td><td class="n">${storage.id}</td>`,
+    ...[String(tensor.offset), size(tensor.bytes), String(storage.id)].map(
+      (text) => `<td class="n">${escape(text)}</td>`,
+    ),
     `<td>${shares}${more}</td>`,
     drift === undefined ? "" : `<td class="drift">${change === undefined ? "" : escape(written(change))}</td>`,
   ];
@@ -43,9 +47,10 @@ function tableOf(map: MemoryMap, drift: Drift | undefined): string {
   const heads = ["name", "role", "dtype", "shape", "strides", "offset", "reaches", "storage", "shares with"];
   if (drift !== undefined) heads.push("drift");
   const rows = map.storages.flatMap((storage) => storage.tensors.map((tensor) => row(tensor, storage, drift)));
+  const head = heads.map((text) => `<th scope="col">${text}</th>`).join("");
   return (
-    `<table><caption>Every name, with the storage under it</caption><thead><tr>` +
-    `${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`
+    `<table><caption>Every name, with the storage under it</caption>` +
+    `<thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`
   );
 }
 

@@ -43,8 +43,8 @@ export interface MemoryMap {
 }
 
 /**
- * The storages under everything in `named`: models, state dicts, optimizers, BestStates, loose tensors, typed arrays, and
- * lists and dictionaries of these; what has several names has an entry for each. The result is plain data.
+ * The storages under everything in `named`: models, state dicts, optimizers, BestStates, loose tensors, typed arrays,
+ * and lists and dictionaries of these; what has several names has an entry for each. The result is plain data.
  * @example torch.lens.map({ model, best, optimizer, x }).storages.filter((s) => s.tensors.length > 1)
  */
 export function map(named: object): MemoryMap {

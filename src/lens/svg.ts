@@ -165,18 +165,25 @@ class Block {
     });
     const hue = several ? ` class="h${this.#hue}"` : "";
     const label = escape(describeStorage(this.#storage));
-    return `<g role="graphics-object" aria-label="${label}"${hue}>${head}${note}${bed}${this.#reach(y)}${rows.join("")}</g>`;
+    const inside = `${head}${note}${bed}${this.#reach(y)}${rows.join("")}`;
+    return `<g role="graphics-object" aria-label="${label}"${hue}>${inside}</g>`;
   }
 
   #x(byte: number): number {
     return this.#frame.left + byte * this.#scale;
   }
 
+  /** The attributes of a rectangle over some bytes. */
+  #box(start: number, end: number, y: number, height: number, least = 1): string {
+    const width = Math.max(least, (end - start) * this.#scale);
+    return `x="${px(this.#x(start))}" y="${y}" width="${px(width)}" height="${height}"`;
+  }
+
   /** The bar: which of its bytes have one name, and which have several. */
   #reach(y: number): string {
     return this.#shared
       .map(({ start, end, names }) => {
-        const box = `x="${px(this.#x(start))}" y="${y + 2}" width="${px(Math.max(1, (end - start) * this.#scale))}" height="${barHeight - 4}"`;
+        const box = this.#box(start, end, y + 2, barHeight - 4);
         const dots = names > 1 ? `<rect ${box} fill="url(#${this.#frame.id}-dots)"/>` : "";
         return `<rect class="cell${names > 1 ? "" : " own"}" ${box}/>${dots}`;
       })
@@ -188,19 +195,20 @@ class Block {
     const runs = cells(tensor, { from: 0, to: this.#storage.bytes, most: bar });
     const inside = this.#cell > 0 ? this.#single(tensor, y) : this.#runs(runs, y);
     const [first, last] = [runs[0]?.start ?? 0, runs.at(-1)?.end ?? 0];
-    const box = `x="${px(this.#x(first))}" y="${y + 15}" width="${px(Math.max(2, (last - first) * this.#scale))}" height="3"`;
-    const stripes = change === undefined ? "" : `<rect ${box} fill="url(#${id}-stripes)"/>`;
+    const under = this.#box(first, last, y + 15, 3, 2);
+    const stripes = change === undefined ? "" : `<rect ${under} fill="url(#${id}-stripes)"/>`;
     const drifted =
       change === undefined
         ? ""
         : `<text class="drift small" x="${left}" y="${y + rowHeight + 4}">▲ ${escape(written(change))}</text>`;
-    const name = escape(fitted(tensor.name, left - 14));
+    const tone = change === undefined ? "" : ' class="drift"';
+    const name = `<text${tone} x="0" y="${y + 12}">${escape(fitted(tensor.name, left - 14))}</text>`;
     const info = escape(`${kind(tensor)} · strides ${tensor.strides.join(", ") || "–"}`);
     const label = escape(describe(tensor, this.#storage, change));
     const at = left + bar + 14;
     return (
       `<g role="graphics-symbol" aria-label="${label}"><title>${label}</title>` +
-      `<text${change === undefined ? "" : ' class="drift"'} x="0" y="${y + 12}">${name}</text>${inside}${stripes}${drifted}` +
+      `${name}${inside}${stripes}${drifted}` +
       `<text class="soft small" x="${at}" y="${y + 12}">${escape(fitted(info, (width - at) * 1.2))}</text></g>`
     );
   }
@@ -208,7 +216,7 @@ class Block {
   #runs(runs: readonly Run[], y: number): string {
     return split(runs, this.#shared)
       .map(({ run, shared }) => {
-        const box = `x="${px(this.#x(run.start))}" y="${y + 2}" width="${px(Math.max(1, (run.end - run.start) * this.#scale))}" height="12"`;
+        const box = this.#box(run.start, run.end, y + 2, 12);
         const gaps = run.full ? "" : `<rect ${box} fill="url(#${this.#frame.id}-gaps)"/>`;
         return `<rect class="cell${shared ? "" : " own"}${run.full ? "" : " part"}" ${box}/>${gaps}`;
       })
@@ -237,13 +245,14 @@ class Block {
  * A map as an SVG drawing, a string. Storages are bars of bytes; below each stand its names with the cells that they
  * touch: the numbers in small ones are the elements in the tensor's own order, so that strides show. What several names
  * share has a colour and dots, what drifted has stripes and says so.
- * @example await writeFile("map.svg", torch.lens.toSVG(torch.lens.map({ model, best }), { drift: torch.lens.drift(best) }))
+ * @example await writeFile("map.svg", torch.lens.toSVG(torch.lens.map({ best }), { drift: torch.lens.drift({ best }) }))
  */
 export function toSVG(map: MemoryMap, options: DrawOptions = {}): string {
   checkOptions(options, "toSVG");
   const { title = "Who shares memory with whom", theme = "auto", most = 40, drift } = options;
   const width = Math.max(360, options.width ?? 760);
-  const id = `lens-${hashOf(JSON.stringify([map, options.title, drift instanceof Map ? Object.fromEntries(drift) : drift]))}`;
+  const changes = drift instanceof Map ? Object.fromEntries(drift) : drift;
+  const id = `lens-${hashOf(JSON.stringify([map, options.title, changes]))}`;
   const longest = Math.max(0, ...map.storages.flatMap(({ tensors }) => tensors.map(({ name }) => name.length)));
   const left = Math.round(Math.min(width * 0.3, Math.max(90, longest * charWidth + 16)));
   const frame: Frame = { width, left, bar: Math.round((width - left) * 0.62), id, drift };

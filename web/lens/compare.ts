@@ -11,7 +11,7 @@ export interface Pair {
   readonly verdict: Verdict;
   readonly left: MappedTensor | null;
   readonly right: MappedTensor | null;
-  /** The largest difference of two elements, where both have numbers that can be compared; NaN where one side has NaN. */
+  /** The largest difference of two elements, where both can be compared; NaN where one side has NaN. */
   readonly most: number | null;
   /** The mean of the absolute differences over the mean of the absolute values of the left. */
   readonly relative: number | null;

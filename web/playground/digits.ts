@@ -1,4 +1,4 @@
-/** MNIST digits for programs that ask: a script beside the page brings them, since pages opened from disk cannot fetch. */
+/** MNIST digits for programs that ask: a script beside the page has them, since pages opened from disk cannot fetch. */
 import type { Digits } from "../worker/messages.ts";
 
 /** What the script sets: the digits, deflated, in base64. */

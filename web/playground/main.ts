@@ -282,7 +282,8 @@ class Playground {
   #drawTimeline(): void {
     const { length, position, moment } = this.#timeline;
     const step = (label: string, text: string, to: number): TemplateResult =>
-      html`<button aria-label=${label} title=${label} ?disabled=${to < 0 || to >= length} @click=${() => this.#go(to)}>${text}</button>`;
+      html`<button aria-label=${label} title=${label} ?disabled=${to < 0 || to >= length}
+        @click=${() => this.#go(to)}>${text}</button>`;
     const template =
       moment === null
         ? nothing

@@ -88,8 +88,10 @@ export function bar(
 /** Patterns that bars use, once per page. */
 export function patterns(): TemplateResult {
   return svg`<svg class="patterns" aria-hidden="true" width="0" height="0"><defs>
-    <pattern id="dots" width="6" height="6" patternUnits="userSpaceOnUse"><circle cx="3" cy="3" r="1"></circle></pattern>
+    <pattern id="dots" width="6" height="6" patternUnits="userSpaceOnUse">
+      <circle cx="3" cy="3" r="1"></circle></pattern>
     <pattern id="gaps" width="3" height="3" patternUnits="userSpaceOnUse"><path d="M1 0v3"></path></pattern>
-    <pattern id="stripes" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="edge" d="M1 0v8"></path><path d="M1 0v8"></path></pattern>
+    <pattern id="stripes" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+      <path class="edge" d="M1 0v8"></path><path d="M1 0v8"></path></pattern>
   </defs></svg>`;
 }

@@ -118,8 +118,8 @@ export class Grid<R> {
 
   #template(seen: readonly { row: R; index: number }[], active: string): TemplateResult {
     const { label, heads } = this.#source;
-    return html`<div class="grid" role="treegrid" tabindex="0" aria-label=${label} aria-rowcount=${this.#rows.length + 1}
-        aria-activedescendant=${active}>
+    return html`<div class="grid" role="treegrid" tabindex="0" aria-label=${label}
+        aria-rowcount=${this.#rows.length + 1} aria-activedescendant=${active}>
       <div class="heads" role="row" aria-rowindex="1">
         ${heads.map((head) => html`<span role="columnheader">${head}</span>`)}
       </div>

@@ -52,7 +52,7 @@ export class MapView {
       levelOf: (row) => ({
         level: row.level,
         expanded: row.expanded,
-        tone: `hue${row.hue ?? ""} ${row.tensor === null ? "storage" : `level${row.level}`} ${row.change === null ? "" : "drifted"}`,
+        tone: toneOf(row),
       }),
       onSelect: (row) => {
         this.#selected = row;
@@ -126,7 +126,8 @@ export class MapView {
       </div>
       <div class="tools">
         <label class="search"><span class="hidden">Search names, dtypes and shapes</span>
-          <input type="search" placeholder="Search names, dtypes, shapes" .value=${search} spellcheck="false" autocomplete="off"
+          <input type="search" placeholder="Search names, dtypes, shapes" .value=${search}
+            spellcheck="false" autocomplete="off"
             @input=${(e: Event) => this.#ask({ search: (e.target as HTMLInputElement).value })}
             @keydown=${(e: KeyboardEvent) => this.#onSearchKey(e)}><kbd aria-hidden="true">/</kbd></label>
         <div class="filters" role="group" aria-label="Show">
@@ -154,7 +155,8 @@ export class MapView {
   #drawInspector(): void {
     const empty = this.#shown.map.storages.length > 0 && this.#grid.rows.length === 0;
     const hint = empty
-      ? html`<div class="hint"><p>No name fits.</p><button class="link" @click=${() => this.#ask({ filter: "all", search: "" })}>Show all</button></div>`
+      ? html`<div class="hint"><p>No name fits.</p>
+          <button class="link" @click=${() => this.#ask({ filter: "all", search: "" })}>Show all</button></div>`
       : html`<div class="hint"><p>Choose a name to see its layout, its memory, and who shares it.</p>${legend()}</div>`;
     this.#part(".split").classList.toggle("idle", this.#selected === null && !empty);
     render(
@@ -162,6 +164,11 @@ export class MapView {
       this.#part(".inspector"),
     );
   }
+}
+
+/** The classes of a row. */
+function toneOf({ hue, tensor, level, change }: Row): string {
+  return `hue${hue ?? ""} ${tensor === null ? "storage" : `level${level}`} ${change === null ? "" : "drifted"}`;
 }
 
 /** What the colours and patterns say. */
@@ -183,8 +190,8 @@ function cellsOf(row: Row, width: number): TemplateResult {
       <span class="hidden">${reach(row)}</span></span>`;
   if (tensor === null) {
     const told = names[0] === names[1] ? `${names[1]} names` : `${names[0]} of ${names[1]} names`;
-    return html`<span class="name" role="gridcell" title=${describeStorage(storage)}><i class="chevron" aria-hidden="true"></i>storage
-        ${storage.id} <span class="quiet">${told}</span>${change === null ? nothing : drifted()}</span>
+    return html`<span class="name" role="gridcell" title=${describeStorage(storage)}>
+        <i class="chevron" aria-hidden="true"></i>storage ${storage.id} <span class="quiet">${told}</span>${change === null ? nothing : drifted()}</span>
       ${drawn}<span class="kind" role="gridcell">${storage.device}${storage.host ? ", typed array" : ""}</span>
       <span class="bytes" role="gridcell">${size(storage.bytes)}</span>`;
   }
