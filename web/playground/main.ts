@@ -105,6 +105,7 @@ class Playground {
   }
 
   start(): void {
+    clearTimeout(this.#timer); // else what runs into an error now would lose its mark
     this.stop();
     this.#reset();
     byId("linked").hidden = true;
