@@ -188,13 +188,19 @@ function checkItems(items: readonly unknown[], field: string, registered: Readon
 const isLearnt = (item: unknown): boolean => isParameter(item) && item.requiresGrad;
 const learns = (module: unknown): boolean => [...(module as AnyModule).parameters()].some(isLearnt);
 
-/** Items of a list or dictionary and of those inside, as far as it is worth looking. */
-function itemsOf(value: object, depth = 0): unknown[] {
-  const items = ownItems(value).slice(0, 256);
-  if (depth === 2) return items;
-  const inner = (item: unknown): unknown[] =>
-    typeof item === "object" && item !== null && !isTensor(item) ? itemsOf(item, depth + 1) : [item];
-  return items.flatMap(inner);
+/** Items beyond which nobody looks. */
+const mostItems = 1024;
+
+/** Items of a list or dictionary and of those inside, three levels deep, as far as it is worth looking. */
+function itemsOf(value: object): unknown[] {
+  let level: unknown[] = [value];
+  const items: unknown[] = [];
+  for (let depth = 0; depth < 3 && level.length > 0; depth++) {
+    const inner = level.flatMap((holder) => ownItems(holder as object).slice(0, 256)).slice(0, mostItems);
+    items.push(...inner);
+    level = inner.filter((item) => typeof item === "object" && item !== null && !isTensor(item)).slice(0, 64);
+  }
+  return items;
 }
 
 function ownItems(value: object): unknown[] {

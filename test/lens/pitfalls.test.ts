@@ -414,6 +414,14 @@ test("Parameters in a ParameterList, registered ones in an array, and frozen one
   expect(codes(() => new Both([weight])(input()))).toEqual([]);
 });
 
+test("a module that keeps millions of numbers in nested arrays runs as fast as ever", () => {
+  const numbers = Array.from({ length: 200 }, () => Array.from({ length: 200 }, () => new Array(200).fill(0)));
+  const m = new Nested(numbers);
+  const start = performance.now();
+  m(input());
+  expect(performance.now() - start).toBeLessThan(200);
+});
+
 class Remembering extends nn.Module {
   fc = mk();
   last: torch.Tensor | null = null;

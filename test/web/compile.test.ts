@@ -17,7 +17,7 @@ async function run(source: string, modules: Record<string, unknown> = {}): Promi
   const program = new AsyncFunction("__import", "__due", "__show", compiled.code);
   await program(
     (name: string) => modules[name],
-    () => true,
+    (site: unknown) => site !== "end",
     (line: number, scope: object) => {
       const values = Object.keys(scope).flatMap((name) => {
         try {
@@ -38,6 +38,19 @@ test("after each statement stands what was declared before", async () => {
     [2, { a: 1, b: 2 }],
     [3, { a: 1, b: 5 }],
   ]);
+});
+
+test("the end of the program shows what was left out", async () => {
+  const { code } = compile("const a = 1;\nlet b = 2;\nfunction f(): void {}") as { code: string };
+  const asked: unknown[] = [];
+  const shown: number[] = [];
+  const due = (site: unknown): boolean => {
+    asked.push(site);
+    return site === "end";
+  };
+  await new AsyncFunction("__import", "__due", "__show", code)(null, due, (line: number) => void shown.push(line));
+  expect(asked).toEqual([0, 1, "end"]);
+  expect(shown).toEqual([3]);
 });
 
 test("functions, blocks and loops have scopes of their own, and the innermost of two names is shown", async () => {

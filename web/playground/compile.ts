@@ -106,7 +106,9 @@ class Walk {
 
   program({ body }: Program): void {
     for (const node of body) this.#module(node);
-    this.#statements(body, []);
+    const names = this.#statements(body, []);
+    const last = body.at(-1);
+    if (last !== undefined && names.length > 0) this.#tell(last, names, '"end"');
   }
 
   /** Imports and exports, which cannot stand in a function. */
@@ -149,19 +151,19 @@ class Walk {
   }
 
   /** Statements one after another: each sees the names that those before it declared. */
-  #statements(body: readonly AnyNode[], outer: readonly string[]): void {
+  #statements(body: readonly AnyNode[], outer: readonly string[]): readonly string[] {
     const names = [...outer];
     for (const statement of body) {
       const inner = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
       if (inner == null || inner.type === "ImportDeclaration") continue;
       this.#inside(inner, names);
       if (inner.type === "VariableDeclaration") names.push(...inner.declarations.flatMap(({ id }) => namesIn(id)));
-      if (telling.has(inner.type) && names.length > 0) this.#tell(inner, names);
+      if (telling.has(inner.type) && names.length > 0) this.#tell(inner, names, String(this.#sites++));
     }
+    return names;
   }
 
-  #tell(node: Node, names: readonly string[]): void {
-    const site = this.#sites++;
+  #tell(node: Node, names: readonly string[], site: string): void {
     // A name that is not initialised yet throws when it is read, not when the object is made.
     const getters = [...new Set(names)].map((name) => `get ${name}() { return ${name}; }`).join(", ");
     const line = node.loc?.end.line ?? 1;

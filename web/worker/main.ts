@@ -100,6 +100,7 @@ type Program = (__import: typeof importModule, __due: typeof due, __show: typeof
 /** Runs a program whose first line is the script's line after `first`. */
 async function start(program: Program, first: number): Promise<void> {
   takeConsole(first);
+  addEventListener("unhandledrejection", ({ reason }) => console.error("Unhandled rejection:", reason));
   try {
     await program(importModule, due, show);
     output.flush();

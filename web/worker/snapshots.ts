@@ -7,15 +7,23 @@ const firstTimes = 3;
 const pause = 100;
 /** Names beyond which a map is too long to be sent after every statement. */
 const mostNames = 5000;
+/** A map that took long is not made again before so many times as much has passed. */
+const patience = 9;
 
 const times: number[] = [];
 let last = Number.NEGATIVE_INFINITY;
+let notBefore = Number.NEGATIVE_INFINITY;
+/** Whether something ran since the last map. */
+let stale = false;
 
-/** Whether the statement at a place is to be shown now. */
-export function due(site: number): boolean {
+/** Whether the statement at a place is to be shown now; at the end of the program, whether anything is left to show. */
+export function due(site: number | "end"): boolean {
+  if (site === "end") return stale;
   const before = times[site] ?? 0;
   times[site] = before + 1;
-  return before < firstTimes || performance.now() - last > pause;
+  const now = performance.now();
+  stale = now < notBefore || (before >= firstTimes && now - last <= pause);
+  return !stale;
 }
 
 /** Whether a value can hold tensors; namespaces hold the library. */
@@ -56,9 +64,16 @@ let before = "";
 
 /** The map of a scope; null where it is as it was, undefined where it has too many names. */
 export function snapshot(scope: object): Shown | null | undefined {
+  const began = performance.now();
+  const shown = shownOf(scope);
+  last = performance.now();
+  if (last - began > 5) notBefore = last + patience * (last - began);
+  return shown;
+}
+
+function shownOf(scope: object): Shown | null | undefined {
   const values = valuesOf(scope);
   const map = torch.lens.map(values);
-  last = performance.now();
   if (map.storages.reduce((sum, { tensors }) => sum + tensors.length, 0) > mostNames) return undefined;
   const states: Record<string, torch.StateDict> = {};
   kept(values, "", states);
