@@ -7,7 +7,8 @@ const firstTimes = 3;
 const pause = 100;
 /** Names beyond which a map is too long to be sent after every statement. */
 const mostNames = 5000;
-/** A map that took long is not made again before so many times as much has passed. */
+/** A map that took longer, in milliseconds, is not made again before so many times as much has passed. */
+const slow = 20;
 const patience = 9;
 
 const times: number[] = [];
@@ -67,7 +68,7 @@ export function snapshot(scope: object): Shown | null | undefined {
   const began = performance.now();
   const shown = shownOf(scope);
   last = performance.now();
-  if (last - began > 5) notBefore = last + patience * (last - began);
+  if (last - began > slow) notBefore = last + patience * (last - began);
   return shown;
 }
 
