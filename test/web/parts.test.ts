@@ -103,6 +103,13 @@ test("two files are compared by name, value, shape and sharing", async () => {
   expect(pairs.find(({ name }) => name === "tied")).toMatchObject({ most: 2, relative: 1, untied: ["a"] });
 });
 
+test("complex numbers are compared by both parts", async () => {
+  const z = (imaginary: number): Uint8Array<ArrayBuffer> =>
+    torch.serialize({ z: torch.tensor([new torch.Complex(1, imaginary)]) });
+  const [pair] = await compare(await opened("l", z(2)), await opened("r", z(5)), () => {});
+  expect(pair).toMatchObject({ verdict: "changed", most: 3, relative: 1 });
+});
+
 // ---------------------------------------------------------------- the playground
 
 test("a link brings any text back", async () => {

@@ -82,7 +82,10 @@ function untiedNames(
 }
 
 function difference(x: torch.lens.Viewed, y: torch.lens.Viewed): Pick<Pair, "verdict" | "most" | "relative"> {
-  const tensor = (v: torch.lens.Viewed): torch.Tensor => (torch.isTensor(v) ? v : torch.fromNumpy(v as Float32Array));
+  // Complex numbers are compared by their parts.
+  const real = (v: torch.Tensor): torch.Tensor => (v.isComplex() ? torch.viewAsReal(v) : v);
+  const tensor = (v: torch.lens.Viewed): torch.Tensor =>
+    real(torch.isTensor(v) ? v : torch.fromNumpy(v as Float32Array));
   return torch.scope(() =>
     torch.noGrad(() => {
       const [p, q] = [tensor(x), tensor(y)];
