@@ -62,7 +62,7 @@ export interface ScatterKernel<D = RealName> {
   readonly indices: number;
 }
 
-/** Batched `out = alpha · a @ b + beta · out`, every operand by strides (in place, also transposed). */
+/** Batched `out = alpha · a @ b + beta · addend`, every operand by strides (in place, also transposed). */
 export interface MatmulKernel<D = RealName> {
   readonly skeleton: "matmul";
   readonly dtype: D;
@@ -198,7 +198,10 @@ export type ScatterRun = (
   space: IndexSpace,
 ) => { readonly operand: number; readonly value: number } | null;
 
-/** out [batch…, m, n], a [batch…, m, k], b [batch…, k, n]: strides cover batch, then the two matrix dims. */
+/**
+ * out [batch…, m, n], a [batch…, m, k], b [batch…, k, n]: strides cover batch, then the two matrix dims. The addend lies
+ * like out, but may have strides of 0; without one it is what out holds. With a beta of 0 it is not read.
+ */
 export type MatmulRun = (
   batch: readonly number[],
   m: number,
@@ -209,6 +212,7 @@ export type MatmulRun = (
   b: Operand,
   alpha: number,
   beta: number,
+  addend?: Operand,
 ) => void;
 
 /** Window geometry, one entry per spatial dim (1 to 3). Padding is implied zeros (−inf for max). */

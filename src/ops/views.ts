@@ -389,7 +389,8 @@ export const expand: BySizes = declareView({
   grad: (g, { shape }) => g.sumToSize(shape),
 });
 
-function expandSize(input: Layout, size: readonly number[], self: Tensor): number[] {
+/** The shape that `self` takes when it is expanded to `size`; refuses what does not broadcast. */
+export function expandSize(input: Layout, size: readonly number[], self: Tensor): number[] {
   const lead = size.length - input.rank;
   check(
     lead >= 0,
