@@ -25,6 +25,8 @@ export interface Results {
   readonly node: string;
   readonly threads: number;
   readonly blas: string | null;
+  /** The kernels that every engine's OpenBLAS was told to use, where its own choice would be wrong. */
+  readonly core?: string | null;
   readonly pytorchBlas: string | null;
   /** The machine's load when the run began, which should be near 0. */
   readonly load: number;
@@ -135,6 +137,10 @@ function failures(results: Results): string {
   return lines.length === 0 ? "" : `\n\nNot measured:\n\n${lines.join("\n")}`;
 }
 
+const told = (core: string): string =>
+  "OpenBLAS does not know this processor and would fall back to kernels of 2004, in PyTorch too, so every engine ran " +
+  `with OPENBLAS_CORETYPE=${core}. `;
+
 function section(results: Results): string {
   const all = Object.values(results.rows);
   const date = all
@@ -147,7 +153,7 @@ function section(results: Results): string {
   return `## ${results.threads === 1 ? "One thread" : `${results.threads} threads`}, ${blas === null ? "without" : "with"} BLAS
 
 ${machine}, Node ${node}, load ${load.toFixed(1)} at the start, ${date}, commit ${commits}. ${products}
-${verdict(results)}
+${results.core == null ? "" : told(results.core)}${verdict(results)}
 
 ${table(results)}${failures(results)}`;
 }

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import path from "node:path";
+import { findBlas } from "../src/backends/native/library.ts";
 import { buildApart, buildCommit, buildNow, describe, root } from "./builds.ts";
 import { Child, type Command } from "./child.ts";
 import { writeData } from "./data.ts";
@@ -32,11 +33,25 @@ async function last(options: Options): Promise<{ file: string; commit: string } 
   }
 }
 
+/**
+ * The kernels to name to every engine's OpenBLAS, or null: one that does not know this processor falls back to kernels
+ * of 2004, for PyTorch too.
+ */
+function fairCore(): string | null {
+  const own = process.env.OPENBLAS_CORETYPE;
+  if (own !== undefined) return own;
+  const blas = findBlas();
+  return typeof blas === "string" ? null : blas.chosenCore;
+}
+
+const fair = fairCore();
+
 async function commands(options: Options, folder: string): Promise<{ command: Command; name: string | null }[]> {
   const { threads, blas, without } = options;
+  const core: Record<string, string> = fair === null ? {} : { OPENBLAS_CORETYPE: fair };
   // Debian's OpenBLAS takes its threads from the environment only.
   const count = String(threads);
-  const env = { OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count };
+  const env = { OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, ...core };
   const node = (key: string, args: string[]): Command => ({ key, program: process.execPath, args, env });
   const ours = (build: string): string[] => script("cresset.ts", folder, build, count, blas ? "on" : "off");
   const result = [{ command: node("cresset", ours(await buildNow())), name: null as string | null }];
@@ -157,6 +172,7 @@ async function benchmark(options: Options, folder: string): Promise<void> {
   const ours = children.find((child) => child.key === "cresset");
   if (ours === undefined) throw new Error("the working tree's build does not start");
   const load = loadavg()[0]!;
+  if (fair !== null) say(`OPENBLAS_CORETYPE=${fair} for every engine`);
   say(`load ${load.toFixed(1)}, ${options.rounds} rounds, ${options.threads} thread(s)`);
   const rows: Record<string, Row> = {};
   for (const workload of workloads.filter((w) => options.only.includes(w.name))) {
@@ -169,6 +185,7 @@ async function benchmark(options: Options, folder: string): Promise<void> {
     threads: options.threads,
     blas: ours.blas,
     load,
+    core: fair,
     pytorchBlas: children.find((child) => child.key === "pytorch")?.blas ?? null,
     engines: Object.fromEntries(children.map((child) => [child.key, child.name])),
     rows,

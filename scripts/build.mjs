@@ -1,4 +1,4 @@
-/** Leaves dist/: the module by Vite, its types by tsc. */
+/** Leaves dist/: the module and the pages by Vite, types by tsc. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { build as bundle } from "vite";
 const run = (...command) => execFileSync("npx", command, { stdio: "inherit" });
 
 run("vite", "build", "--logLevel", "warn");
+run("vite", "build", "--logLevel", "warn", "--config", "vite.drawing.config.ts");
 run("tsc", "-p", "tsconfig.build.json");
 
 // tsc leaves `.ts` in the specifiers of declarations, which consumers' compilers need not resolve.
@@ -43,3 +44,5 @@ rmSync(folder, { recursive: true });
 process.stdout.write(
   `gzip: dist/index.js ${size(readFileSync("dist/index.js"))}, a training program ${size(output[0].code)}\n`,
 );
+
+await import("./web.mjs");

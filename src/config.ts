@@ -29,7 +29,8 @@ function threads(): string {
 function products(): string {
   const found = blas();
   if (typeof found === "string") return `none: ${found}`;
-  return blasSwitch.enabled ? found.name : `${found.name}, switched off`;
+  const name = found.note === null ? found.name : `${found.name} (${found.note})`;
+  return blasSwitch.enabled ? name : `${name}, switched off`;
 }
 
 /** A description of this build, the engine it runs on and what it found there, in a few lines. */

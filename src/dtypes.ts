@@ -2,6 +2,10 @@
 export {
   bfloat16,
   bool,
+  complex64,
+  complex64 as cfloat,
+  complex128,
+  complex128 as cdouble,
   float16,
   float16 as half,
   float32,

@@ -17,6 +17,7 @@ export {
 export * as backends from "./backends-face.ts";
 export * as config from "./config.ts";
 export * as copy from "./copy/index.ts";
+export { Complex } from "./core/complex.ts";
 export { Device, device } from "./core/device.ts";
 export { DType } from "./core/dtype.ts";
 export * from "./core/errors.ts";

@@ -42,6 +42,10 @@ function firstGradients(outputs: readonly Tensor[], given: GradOrList | undefine
     const g = grads[i] ?? null;
     if (g === null) {
       check(out.numel() === 1, () => "grad can be implicitly created only for scalar outputs");
+      check(
+        !out.dtype.isComplex,
+        () => `grad can be implicitly created only for real scalar outputs but got ${out.dtype}`,
+      );
       return out.newOnes(out.impl.layout.shape);
     }
     if (!isTensor(g)) throw new TypeError("gradients can be either Tensors or None, but got another type");
@@ -50,6 +54,12 @@ function firstGradients(outputs: readonly Tensor[], given: GradOrList | undefine
       () =>
         `Mismatch in shape: grad_output[${i}] has a shape of ${sizeOf(g.shape)} and output[${i}] has a shape of ` +
         `${sizeOf(out.shape)}.`,
+    );
+    check(
+      out.dtype.isComplex === g.dtype.isComplex,
+      () =>
+        "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: " +
+        `grad_output[${i}] has a dtype of ${g.dtype} and output[${i}] has a dtype of ${out.dtype}.`,
     );
     return g;
   });

@@ -47,7 +47,7 @@ graph.accumulator = (t: Tensor): Node => {
   const meta = metaOf(t);
   meta.accumulator ??= new AccumulateGrad(t);
   const node = meta.accumulator as Node;
-  if (node.outputs[0]!.dtype !== t.impl.dtype || !equalShapes(node.outputs[0]!.shape, t.impl.layout.shape)) {
+  if (node.outputs[0]!.dtype.shown !== t.dtype || !equalShapes(node.outputs[0]!.shape, t.impl.layout.shape)) {
     node.outputs[0] = { shape: t.impl.layout.shape, dtype: t.impl.dtype };
   }
   return node;
@@ -313,7 +313,10 @@ function conform(g: Tensor, meta: OutputMeta | undefined, node: Node, i: number)
     );
     result = result.sumToSize(meta.shape);
   }
-  return result.impl.dtype === meta.dtype ? result : result.to(meta.dtype);
+  const { shown } = meta.dtype;
+  if (result.impl.dtype.shown === shown) return result;
+  // The gradient of a real tensor that became complex is the real part.
+  return (result.dtype.isComplex && !shown.isComplex ? result.real : result).to(shown);
 }
 
 function sumsTo(from: readonly number[], to: readonly number[]): boolean {
@@ -327,7 +330,7 @@ function explain(node: Node): void {
 
 function refuseNan(node: Node, outs: Grads): void {
   outs.forEach((g, i) => {
-    if (g === null || !g.impl.dtype.isFloatingPoint || !g.isnan().any().item()) return;
+    if (g === null || !g.impl.dtype.isDifferentiable || !g.isnan().any().item()) return;
     explain(node);
     throw new RuntimeError(`Function '${node.title}' returned nan values in its ${i}th output.`);
   });

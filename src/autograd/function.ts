@@ -169,7 +169,7 @@ function finishOne(
 ): Tensor {
   const isInput = inputs.includes(out);
   const dirty = parts.dirty.includes(out);
-  const plain = node === null || parts.nonDifferentiable.includes(out) || !out.dtype.isFloatingPoint;
+  const plain = node === null || parts.nonDifferentiable.includes(out) || !out.dtype.isDifferentiable;
   if (node !== null) node.outputs[nr] = { shape: out.impl.layout.shape, dtype: out.impl.dtype };
   if (plain) return isInput && !dirty ? wrapped(out) : out;
   if (dirty) {

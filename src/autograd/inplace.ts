@@ -2,12 +2,15 @@
 
 import type { DType } from "../core/dtype.ts";
 import { check, RuntimeError } from "../core/errors.ts";
-import type { Layout } from "../core/layout.ts";
-import { type AutogradMeta, type Tensor, type ViewInfo, versionCell, wrap } from "../core/tensor.ts";
+import { Layout } from "../core/layout.ts";
+import { type AutogradMeta, type Tensor, type TensorImpl, type ViewInfo, versionCell, wrap } from "../core/tensor.ts";
 import { mode } from "./mode.ts";
-import { FormulaNode, type Grads, graph, metaOf, Node, type PreHook, requiresGrad } from "./node.ts";
+import { attach, FormulaNode, type Grads, graph, metaOf, Node, type PreHook, recording, requiresGrad } from "./node.ts";
 
-/** Makes a view of `self` that remembers its root; `multi` when its operator returns several. */
+/**
+ * Makes a view of `self` that remembers its root; `multi` when its operator returns several, `dtype` where it reads the
+ * elements otherwise.
+ */
 export function viewOf(self: Tensor, layout: Layout, multi = false, dtype: DType = self.impl.dtype): Tensor {
   const out = wrap(self.impl.storage, layout, dtype);
   out.impl.cell = versionCell(self);
@@ -31,21 +34,32 @@ graph.gradFn = (t: Tensor): Node | null => {
   if (meta.gradFn === null && !requiresGrad(view.base)) return null;
   if (view.version !== t._version) {
     refuseSpecialViews(t, "its base or another view of its base has been");
-    meta.gradFn = asStridedNode(view.base, t.impl.layout);
+    meta.gradFn = asStridedNode(view.base, t.impl);
     meta.outputNr = 0;
     view.version = t._version;
   }
   return meta.gradFn as Node | null;
 };
 
-/** The derivative of `base.asStrided(layout)`. */
-function asStridedNode(base: Tensor, layout: Layout): Node {
-  const from = base.impl.layout;
+/** How a tensor reads a storage. */
+type Reading = Pick<TensorImpl, "layout" | "dtype">;
+
+/** The derivative of reading the storage of `base` in this way: of `base.asStrided(layout)`, mostly. */
+function asStridedNode(base: Tensor, { layout, dtype: regionDtype }: Reading): Node {
+  const { layout: from, dtype } = base.impl;
+  const options = dtype === regionDtype ? {} : { dtype, regionDtype };
   const node = new FormulaNode("AsStridedBackward0", [base], [], ([g]) => [
-    g!.asStridedBackward(from.shape, from.strides, from.offset, layout.strides, layout.offset),
+    g!.asStridedBackward(from.shape, from.strides, from.offset, layout.strides, layout.offset, options),
   ]);
-  node.outputs[0] = { shape: layout.shape, dtype: base.impl.dtype };
+  node.outputs[0] = { shape: layout.shape, dtype: regionDtype };
   return node;
+}
+
+/** A view of the storage of `base`, read in this way, as if it had been taken before. */
+function viewAs(base: Tensor, { layout, dtype }: Reading): Tensor {
+  const out = viewOf(base, layout, false, dtype);
+  if (recording([base])) attach(asStridedNode(base, out.impl), [out]);
+  return out;
 }
 
 function refuseSpecialViews(t: Tensor, modified: string): void {
@@ -109,7 +123,7 @@ export function rebase(self: Tensor, node: Node): void {
     return;
   }
   const base = meta.view.base;
-  moveHistory(base, new CopySlices(base, self.impl.layout, node));
+  moveHistory(base, new CopySlices(base, self.impl, node));
   graph.gradFn(self);
 }
 
@@ -137,14 +151,14 @@ export function retainer(call: PreHook["call"], nr = 0): PreHook {
 
 /** The history of a base after a write to one of its views: the old history with this region replaced. */
 class CopySlices extends Node {
-  readonly #base: Layout;
-  readonly #region: Layout;
+  readonly #base: Reading;
+  readonly #region: Reading;
   readonly #write: Node;
 
-  constructor(base: Tensor, region: Layout, write: Node) {
+  constructor(base: Tensor, { layout, dtype }: Reading, write: Node) {
     super("CopySlices", [base]);
-    this.#base = base.impl.layout;
-    this.#region = region;
+    this.#base = { layout: base.impl.layout, dtype: base.impl.dtype };
+    this.#region = { layout, dtype };
     this.#write = write;
     // The write's first edge is the view itself, which the base's old history replaces.
     this.next.push(...write.next.slice(1));
@@ -155,12 +169,22 @@ class CopySlices extends Node {
   override backward(grads: Grads, needs: readonly boolean[]): Grads {
     const g = grads[0];
     if (g == null) return new Array(this.next.length).fill(null);
-    const whole = g.newEmptyStrided(this.#base.shape, this.#base.strides).copy_(g);
-    const slice = whole.asStrided(this.#region.shape, this.#region.strides, this.#region.offset - this.#base.offset);
+    const { layout, dtype } = this.#base;
+    const whole = g.newEmptyStrided(layout.shape, layout.strides);
+    whole.impl.dtype = dtype; // what is stored corresponds, also where a conjugation is pending
+    whole.copy_(g);
+    const slice = viewAs(whole, this.#within());
     const [first, ...rest] = this.#write.backward([slice.clone()], [true, ...needs.slice(1)]);
     if (first == null) slice.zero_();
     else slice.copy_(first);
     return [whole, ...rest];
+  }
+
+  /** The region, counted from the first element of the base. */
+  #within(): Reading {
+    const { layout, dtype } = this.#region;
+    const start = (this.#base.layout.offset * this.#base.dtype.itemsize) / dtype.itemsize;
+    return { layout: new Layout(layout.shape, layout.strides, layout.offset - start), dtype };
   }
 
   override release(): void {

@@ -73,10 +73,7 @@ function setRequiresGrad(t: Tensor, value: boolean): void {
       " If you want to use a computed variable in a subgraph that doesn't require differentiation use " +
       "var_no_grad = var.detach().",
   );
-  check(
-    !value || t.impl.dtype.isFloatingPoint || t.impl.dtype.isComplex,
-    () => "only Tensors of floating point dtype can require gradients",
-  );
+  check(!value || t.impl.dtype.isDifferentiable, () => "only Tensors of floating point dtype can require gradients");
   if (graph.gradFn(t) !== null) return;
   check(
     !(value && t.impl.inference && !mode.inference),
@@ -94,7 +91,7 @@ function setGrad(t: Tensor, value: unknown): void {
     throw new TypeError(`assigned grad expected to be a Tensor or None but got grad of type${typeName(value)}`);
   }
   check(value !== t, () => "can't assign Variable as its own grad");
-  check(value.impl.dtype === t.impl.dtype, () => "assigned grad has data of a different type");
+  check(value.dtype === t.dtype, () => "assigned grad has data of a different type");
   check(value.device === t.device, () => "assigned grad has data located on a different device");
   check(equalShapes(value.shape, t.shape), () => "assigned grad has data of a different size");
   keep(value);
@@ -104,7 +101,7 @@ function setGrad(t: Tensor, value: unknown): void {
 function setData(t: Tensor, value: unknown): void {
   if (!isTensor(value)) throw new TypeError(`Variable data has to be a tensor, but got ${typeName(value)}`);
   check(
-    !requiresGrad(t) || value.impl.dtype.isFloatingPoint,
+    !requiresGrad(t) || value.impl.dtype.isDifferentiable,
     () => "data set to a tensor that requires gradients must be floating point or complex dtype",
   );
   escape(value);

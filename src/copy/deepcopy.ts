@@ -148,9 +148,12 @@ function copyTensor(value: Tensor, memo: Memo): Tensor {
   return isParameter(value) ? copyParameter(value, memo) : copyPlain(value, memo);
 }
 
+/** As PyTorch's: a copy has no conjugation or negation waiting, at the cost of memory of its own. */
+const resolved = (t: Tensor): Tensor => t.resolveConj().resolveNeg();
+
 function copyPlain(value: Tensor, memo: Memo): Tensor {
   const storage = copyStorage(value.impl.storage, memo);
-  const copied = remember(memo, value, wrap(storage, value.impl.layout, value.impl.dtype));
+  const copied = remember(memo, value, resolved(wrap(storage, value.impl.layout, value.impl.dtype)));
   Object.setPrototypeOf(copied, Object.getPrototypeOf(value));
   escape(copied);
   if (requiresGrad(value)) copied.requiresGrad = true;

@@ -1,4 +1,5 @@
 /** What values are, as far as copying them goes. */
+import { Complex } from "../core/complex.ts";
 import { Device } from "../core/device.ts";
 import { DType } from "../core/dtype.ts";
 import { Generator } from "../core/generator.ts";
@@ -19,6 +20,7 @@ const atoms: readonly (abstract new (...args: never[]) => object)[] = [
   Size,
   MemoryFormat,
   Slice,
+  Complex,
   RegExp,
   Promise,
   WeakMap,

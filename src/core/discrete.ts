@@ -12,6 +12,7 @@ import { warn } from "./warnings.ts";
 
 /** `random_()`: all non-negative integers of an integer dtype, or all integers that a float dtype holds exactly. */
 export function fillRandom(out: TypedArray, dtype: DType, g: Generator): void {
+  if (dtype.isComplex) throw missing("random_kernel_cpu", dtype);
   if (out instanceof BigInt64Array) {
     for (let i = 0; i < out.length; i++) out[i] = BigInt.asUintN(63, g.random64());
     return;
@@ -30,6 +31,7 @@ export function fillRandom(out: TypedArray, dtype: DType, g: Generator): void {
  * `random_()` gives, which makes 64 random bits of int64's lowest.
  */
 export function fillRandomBetween(out: TypedArray, dtype: DType, g: Generator, from: bigint, to: bigint | null): void {
+  check(!dtype.isComplex, () => "check_random_bounds handles only integral, floating-point and boolean types");
   if (to === null && from === -(1n << 63n)) {
     fillBits(out, dtype, g);
     return;
@@ -179,11 +181,13 @@ export function shuffleInsideOut(out: BigInt64Array, g: Generator): void {
 /** One where a float64 from [0, 1) is below `p`, else zero: PyTorch's own stream, not that of a build with MKL. */
 export function fillBernoulli(out: TypedArray, dtype: DType, g: Generator, p: number): void {
   check(0 <= p && p <= 1, () => `bernoulli_ expects p to be in [0, 1], but got p=${p}`);
+  if (dtype.isComplex) throw missing("bernoulli_scalar_cpu_", dtype);
   fill(out, dtype, () => (g.uniform() < p ? 1 : 0));
 }
 
 /** The same with a probability for each element; all but float64 ones meet a uniform of 24 bits. */
 export function fillBernoulliEach(out: TypedArray, dtype: DType, g: Generator, p: Reals): void {
+  if (dtype.isComplex) throw missing("bernoulli_tensor_cpu_self_", dtype);
   let i = 0;
   const uniform = p instanceof Float64Array ? () => g.uniform() : () => (g.random32() & 0xffffff) * 2 ** -24;
   fill(out, dtype, () => {
@@ -196,7 +200,7 @@ export function fillBernoulliEach(out: TypedArray, dtype: DType, g: Generator, p
 /** The number of trials up to the first success. */
 export function fillGeometric(out: TypedArray, dtype: DType, g: Generator, p: number): void {
   check(0 < p && p < 1, () => `geometric_ expects p to be in (0, 1), but got p=${p}`);
-  if (dtype.name === "bool") throw missing("geometric_cpu", dtype);
+  if (dtype.name === "bool" || dtype.isComplex) throw missing("geometric_cpu", dtype);
   const failure = Math.log1p(-p);
   fill(out, dtype, () => Math.ceil(Math.log(g.uniform()) / failure));
 }

@@ -1,7 +1,9 @@
 /** The dtypes as one table, and PyTorch's type promotion. */
+import { RuntimeError } from "./errors.ts";
 import { printsAs } from "./symbols.ts";
 
-export type DTypeName =
+/** The dtypes of real numbers: all that backends know. */
+export type RealName =
   | "bool"
   | "uint8"
   | "int8"
@@ -13,11 +15,19 @@ export type DTypeName =
   | "float32"
   | "float64";
 
+export type DTypeName = RealName | "complex64" | "complex128";
+
+/**
+ * How elements are read, as kernels name it: a dtype, or a dtype with a conjugation or negation that waits to be carried
+ * out, in loads and stores alike.
+ */
+export type StoredName = DTypeName | "conj complex64" | "conj complex128" | "neg float32" | "neg float64";
+
 /** The four number types that kernels compute in; narrower dtypes widen on load and narrow on store. */
 export type Lane = "i32" | "i64" | "f32" | "f64";
 
 /** The promotion category of a dtype, lowest first. */
-export type Category = "bool" | "int" | "float";
+export type Category = "bool" | "int" | "float" | "complex";
 
 export type TypedArray =
   | Uint8Array
@@ -35,9 +45,11 @@ export interface TypedArrayConstructor {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** An element type. Compare with `===`; the ten instances are the only ones. */
+/** An element type. Compare with `===`; the twelve instances are the only ones that users meet. */
 export class DType {
   readonly name: DTypeName;
+  /** What kernels call it. */
+  readonly stored: StoredName;
   /** Position in the table: a small integer for packed keys. */
   readonly index: number;
   /** Bytes of one element. */
@@ -45,27 +57,32 @@ export class DType {
   readonly category: Category;
   /** The type that kernels compute in. */
   readonly lane: Lane;
-  /** The typed array whose elements hold the stored bits (float16 and bfloat16: their 16 bits). */
+  /** The typed array whose elements hold the stored bits (float16 and bfloat16: their 16 bits; complex: two parts). */
   readonly array: TypedArrayConstructor;
   /** PyTorch's name in error messages: `Float`, `Long`, … */
   readonly scalarName: string;
+  /** What `Tensor.dtype` says: the dtype itself, except for the lazily conjugated or negated forms of one. */
+  readonly shown: DType;
 
   constructor(
     index: number,
-    name: DTypeName,
+    stored: StoredName,
     itemsize: number,
     category: Category,
     lane: Lane,
     array: TypedArrayConstructor,
     scalarName: string,
+    shown?: DType,
   ) {
     this.index = index;
-    this.name = name;
+    this.name = shown === undefined ? (stored as DTypeName) : shown.name; // only lazy forms are called otherwise
+    this.stored = stored;
     this.itemsize = itemsize;
     this.category = category;
     this.lane = lane;
     this.array = array;
     this.scalarName = scalarName;
+    this.shown = shown ?? this;
     Object.freeze(this);
   }
 
@@ -74,12 +91,38 @@ export class DType {
     return this.category === "float";
   }
 
-  /** False for all of today's dtypes. */
+  /** True for complex64 and complex128. */
   get isComplex(): boolean {
-    return false;
+    return this.category === "complex";
   }
 
-  /** True for the signed types; false for bool and uint8. */
+  /** Whether gradients flow through tensors of this dtype: floats and complex numbers. */
+  get isDifferentiable(): boolean {
+    return this.category === "float" || this.category === "complex";
+  }
+
+  /** Whether a conjugation or negation waits to be carried out. */
+  get isLazy(): boolean {
+    return this.shown !== this;
+  }
+
+  /** The dtype of the real part: float32 of complex64; a real dtype itself. */
+  toReal(): DType {
+    return this.category === "complex" ? (this.itemsize === 8 ? float32 : float64) : this;
+  }
+
+  /**
+   * The complex dtype with parts of this dtype; of bfloat16 complex64, as in PyTorch.
+   * @throws RuntimeError where there is none.
+   */
+  toComplex(): DType {
+    if (this.category === "complex") return this;
+    if (this === float32 || this === bfloat16) return complex64;
+    if (this === float64) return complex128;
+    throw new RuntimeError(`Cresset has no complex dtype with parts of ${this}: only complex64 and complex128`);
+  }
+
+  /** True for the signed types, complex ones among them; false for bool and uint8. */
   get isSigned(): boolean {
     return this.name !== "bool" && this.name !== "uint8";
   }
@@ -102,6 +145,9 @@ export const bfloat16: DType = new DType(7, "bfloat16", 2, "float", "f32", Uint1
 export const float32: DType = new DType(8, "float32", 4, "float", "f32", Float32Array, "Float");
 export const float64: DType = new DType(9, "float64", 8, "float", "f64", Float64Array, "Double");
 
+export const complex64: DType = new DType(10, "complex64", 8, "complex", "f32", Float32Array, "ComplexFloat");
+export const complex128: DType = new DType(11, "complex128", 16, "complex", "f64", Float64Array, "ComplexDouble");
+
 /** All dtypes by name, in table order. */
 export const dtypes: Readonly<Record<DTypeName, DType>> = {
   bool,
@@ -114,14 +160,30 @@ export const dtypes: Readonly<Record<DTypeName, DType>> = {
   bfloat16,
   float32,
   float64,
+  complex64,
+  complex128,
 };
 
 /** The same, as a list in table order. */
 export const dtypeList: readonly DType[] = Object.values(dtypes);
 
+const conjugated64 = new DType(12, "conj complex64", 8, "complex", "f32", Float32Array, "ComplexFloat", complex64);
+const conjugated128 = new DType(13, "conj complex128", 16, "complex", "f64", Float64Array, "ComplexDouble", complex128);
+const negated32 = new DType(14, "neg float32", 4, "float", "f32", Float32Array, "Float", float32);
+const negated64 = new DType(15, "neg float64", 8, "float", "f64", Float64Array, "Double", float64);
+
+/** The other reading of the same bytes: conjugated for complex dtypes, negated for the others; applied twice, none. */
+export function flipped(dtype: DType): DType {
+  if (dtype.isLazy) return dtype.shown;
+  const found = [conjugated64, conjugated128, negated32, negated64].find((d) => d.shown === dtype);
+  if (found === undefined) throw new RuntimeError(`${dtype} has no lazily negated form`);
+  return found;
+}
+
 /** The dtype that two tensors of the same priority promote to. */
 export function promoteTypes(a: DType, b: DType): DType {
   if (a === b) return a;
+  if (a.category === "complex" || b.category === "complex") return promoteComplex(a, b);
   if (a.category !== b.category) return categoryRank(a) > categoryRank(b) ? a : b;
   if (a.category === "float") {
     if (a.itemsize === b.itemsize) return float32; // float16 with bfloat16
@@ -134,10 +196,18 @@ export function promoteTypes(a: DType, b: DType): DType {
   return a.itemsize > b.itemsize ? a : b;
 }
 
-/** 0 for bool, 1 for integers, 2 for floats. */
-export function categoryRank(dtype: DType): number {
-  return dtype.category === "float" ? 2 : dtype.category === "int" ? 1 : 0;
+/** complex128 where either has float64 parts. */
+function promoteComplex(a: DType, b: DType): DType {
+  const wide = (x: DType): boolean => x === complex128 || x === float64;
+  return wide(a) || wide(b) ? complex128 : complex64;
 }
+
+/** 0 for bool, 1 for integers, 2 for floats, 3 for complex numbers. */
+export function categoryRank(dtype: DType): number {
+  return ranks[dtype.category];
+}
+
+const ranks: Readonly<Record<Category, number>> = { bool: 0, int: 1, float: 2, complex: 3 };
 
 /** Whether a value of dtype `from` may be written into dtype `to` by an in-place operation. */
 export function canCast(from: DType, to: DType): boolean {

@@ -60,5 +60,6 @@ export function typeName(value: unknown): string {
   }
   if (Array.isArray(value)) return "list";
   const name = value.constructor?.name;
+  if (name === "Complex") return "complex";
   return name === "Object" || name === undefined || name === "Map" ? "dict" : name;
 }

@@ -2,6 +2,7 @@
 import { Device, device } from "./device.ts";
 import { DType, type DTypeName, dtypes } from "./dtype.ts";
 import { typeName } from "./errors.ts";
+import { isScalar } from "./scalar.ts";
 import { isTensor } from "./tensor.ts";
 
 /** One parameter of a signature. */
@@ -49,7 +50,7 @@ export type Kind =
 /** The kinds of values, each with a check: undefined for a value that is not of the kind. */
 const kinds: Readonly<Record<Kind, (value: unknown) => unknown>> = {
   tensor: (v) => (isTensor(v) ? v : undefined),
-  scalar: (v) => (typeof v === "number" || typeof v === "bigint" || typeof v === "boolean" ? v : undefined),
+  scalar: (v) => (isScalar(v) ? v : undefined),
   operand: (v) => (isTensor(v) ? v : kinds.scalar(v)),
   int: (v) => asInt(v),
   float: (v) => (typeof v === "number" ? v : typeof v === "bigint" || typeof v === "boolean" ? Number(v) : undefined),
@@ -87,7 +88,7 @@ const kindNames: Readonly<Record<Kind, string>> = {
 function asInt(v: unknown): number | undefined {
   if (typeof v === "number") return Number.isInteger(v) ? v + 0 : undefined;
   if (typeof v === "bigint") return Number(v);
-  if (isTensor(v) && v.numel() === 1 && !v.dtype.isFloatingPoint) return Number(v.item());
+  if (isTensor(v) && v.numel() === 1 && !v.dtype.isDifferentiable) return Number(v.item());
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Tensors as text, character for character as Python prints them (PyTorch's torch/_tensor_str.py). */
-import { type DType, float32 } from "./dtype.ts";
+import { type Complex, isComplexNumber } from "./complex.ts";
+import { complex64, complex128, type DType, float32, float64 } from "./dtype.ts";
 import { ValueError } from "./errors.ts";
 
 /** What printing needs to know of a tensor. */
@@ -8,7 +9,7 @@ export interface PrintSource {
   readonly dtype: DType;
   readonly device: string;
   /** The element there; 16-bit and 32-bit floats widened. Not asked of a tensor on `meta`. */
-  element(index: readonly number[]): number | bigint | boolean;
+  element(index: readonly number[]): number | bigint | boolean | Complex;
   readonly requiresGrad: boolean;
   /** The name of the node that made it, such as `"AddBackward0"`. */
   readonly gradFn: string | null;
@@ -82,9 +83,11 @@ function suffixes(t: PrintSource, defaultDtype: DType): string[] {
   const meta = t.device === "meta";
   if (t.device !== "cpu") list.push(`device='${t.device}'`);
   if (meta || (empty && t.shape.length !== 1)) list.push(`size=${tuple(t.shape)}`);
-  // Only values show that a dtype is int64 or bool.
-  const plain = !meta && !empty && (t.dtype.name === "int64" || t.dtype.name === "bool");
-  if (t.dtype !== defaultDtype && !plain) list.push(`dtype=${t.dtype}`);
+  // Only values show that a dtype is int64, bool or the usual complex one.
+  const shows = !meta && !empty;
+  const usual = defaultDtype === float64 ? complex128 : complex64;
+  const plain = t.dtype.name === "int64" || t.dtype.name === "bool" || t.dtype === usual;
+  if (t.dtype !== defaultDtype && !(shows && plain)) list.push(`dtype=${t.dtype}`);
   if (t.gradFn !== null) list.push(`grad_fn=<${t.gradFn}>`);
   else if (t.requiresGrad) list.push("requires_grad=True");
   return list;
@@ -115,8 +118,7 @@ function contents(t: PrintSource, indent: number): string {
   if (t.shape.includes(0)) return "[]";
   const numel = t.shape.reduce((a, b) => a * b, 1);
   const axes = t.shape.map((size) => shownIndices(size, numel > options.threshold));
-  const format = t.dtype.isFloatingPoint ? floatFormat(shownValues(t, axes)) : intFormat(shownValues(t, axes));
-  return block(t, axes, format, [], indent);
+  return block(t, axes, formatOf(t.dtype, shownValues(t, axes)), [], indent);
 }
 
 /** A place of a summarised dimension where elements are left out. */
@@ -131,7 +133,7 @@ function shownIndices(size: number, summarize: boolean): number[] {
   return [...all.slice(0, edge), gap, ...all.slice(edge === 0 ? 0 : -edge)];
 }
 
-type Value = number | bigint | boolean;
+type Value = number | bigint | boolean | Complex;
 
 function shownValues(t: PrintSource, axes: readonly number[][]): Value[] {
   const values: Value[] = [];
@@ -155,6 +157,24 @@ function shownValues(t: PrintSource, axes: readonly number[][]): Value[] {
 interface Format {
   readonly width: number;
   text(value: Value): string;
+}
+
+function formatOf(dtype: DType, values: readonly Value[]): Format {
+  if (dtype.isComplex) return complexFormat(values);
+  return dtype.isFloatingPoint ? floatFormat(values) : intFormat(values);
+}
+
+/** The parts, each as wide as the widest of its kind, but an imaginary part without blanks before it. */
+function complexFormat(values: readonly Value[]): Format {
+  const parts = values.filter(isComplexNumber);
+  const re = floatFormat(parts.map((x) => x.re));
+  const im = floatFormat(parts.map((x) => x.im));
+  const text = (value: Value): string => {
+    const x = value as Complex;
+    const imaginary = im.text(x.im).trimStart();
+    return `${re.text(x.re)}${/^[+-]/.test(imaginary) ? "" : "+"}${imaginary}j`;
+  };
+  return { width: re.width + im.width + 1, text };
 }
 
 function intFormat(values: readonly Value[]): Format {

@@ -33,6 +33,8 @@ export const cNames: Readonly<Record<string, string>> = {
   bfloat16: "c10::BFloat16",
   float32: "float",
   float64: "double",
+  complex64: "c10::complex<float>",
+  complex128: "c10::complex<double>",
 };
 
 /** Bits of the significand of a floating point dtype; for the others, `kernel` is what PyTorch's message names. */

@@ -1,10 +1,14 @@
 /** Numbers from JavaScript as PyTorch's scalars, and the dtype that operands promote to. */
+import { type Complex, isComplexNumber } from "./complex.ts";
 import { bool, categoryRank, type DType, float32, int64, promoteTypes } from "./dtype.ts";
 import { check } from "./errors.ts";
 import { isTensor, type Tensor } from "./tensor.ts";
 
 /** A Python number, as JavaScript has it. */
-export type Scalar = number | bigint | boolean;
+export type Scalar = RealScalar | Complex;
+
+/** One that is not complex. */
+export type RealScalar = number | bigint | boolean;
 
 /** A tensor or a number. */
 export type Operand = Tensor | Scalar;
@@ -21,14 +25,15 @@ export function setDefaultDtype(dtype: DType): void {
 }
 
 export const isScalar = (value: unknown): value is Scalar =>
-  typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";
+  typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" || isComplexNumber(value);
 
 /** A number counts as an int where it is a safe integer and not -0. */
 export const isInt = (value: number): boolean => Number.isSafeInteger(value) && !Object.is(value, -0);
 
-/** The dtype that a lone scalar has: int64, bool, or the default float. */
+/** The dtype that a lone scalar has: int64, bool, the default float, or complex with such parts. */
 export function scalarDType(value: Scalar): DType {
   if (typeof value === "boolean") return bool;
+  if (isComplexNumber(value)) return defaultDType.toComplex();
   if (typeof value === "bigint" || isInt(value)) return int64;
   return defaultDType;
 }
@@ -42,7 +47,7 @@ export function resultType(operands: readonly Operand[]): DType {
   for (const x of operands) {
     const tensor = isTensor(x);
     const group = tensor ? (x.impl.layout.rank > 0 ? 0 : 1) : 2;
-    const dtype = tensor ? x.impl.dtype : scalarDType(x);
+    const dtype = tensor ? x.impl.dtype.shown : scalarDType(x);
     groups[group] = groups[group] === undefined ? dtype : promoteTypes(groups[group], dtype);
   }
   return combine(groups[0], combine(groups[1], groups[2])) ?? defaultDType;
@@ -51,13 +56,14 @@ export function resultType(operands: readonly Operand[]): DType {
 function combine(higher: DType | undefined, lower: DType | undefined): DType | undefined {
   if (higher === undefined || lower === undefined) return higher ?? lower;
   if (categoryRank(higher) >= categoryRank(lower)) return higher;
+  if (higher.category === "float") return higher.toComplex();
   return promoteTypes(higher, lower);
 }
 
 /** Ints and bools become the default float. */
-export const toFloat = (dtype: DType): DType => (dtype.category === "float" ? dtype : defaultDType);
+export const toFloat = (dtype: DType): DType => (dtype.isDifferentiable ? dtype : defaultDType);
 
-/** A scalar as a float64. */
+/** A scalar as a float64; throws PyTorch's error for one with an imaginary part. */
 export const scalarNumber = (value: Scalar): number => Number(value);
 
 /** A scalar as an int64, truncated. */

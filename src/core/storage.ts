@@ -97,10 +97,13 @@ export class Storage {
     return this.nbytes;
   }
 
-  /** A window of elements over the whole storage: use at once, do not keep (the heap may grow). */
+  /**
+   * A window of elements over the whole storage: use at once, do not keep (the heap may grow). A complex element is two
+   * numbers.
+   */
   window(dtype: DType): TypedArray {
     check(this.device.type === "cpu", () => "a tensor on the meta device has no data");
-    const length = Math.floor(this.nbytes / dtype.itemsize);
+    const length = Math.floor(this.nbytes / dtype.itemsize) * (dtype.itemsize / dtype.array.BYTES_PER_ELEMENT);
     if (this.host !== null) return new dtype.array(this.host, this.hostOffset, length);
     return new dtype.array(heap().memory.buffer, this.base, length);
   }

@@ -48,6 +48,7 @@ export interface ViewInfo {
 export class TensorImpl {
   storage: Storage;
   layout: Layout;
+  /** How the elements are read: the dtype, or a lazily conjugated or negated form of it. */
   dtype: DType;
   /** Made at the first write or the first sharing. */
   cell: VersionCell | null = null;
@@ -91,7 +92,7 @@ export class Tensor extends Own {
   }
 
   get dtype(): DType {
-    return this.impl.dtype;
+    return this.impl.dtype.shown;
   }
 
   get device(): Device {

@@ -25,16 +25,21 @@ const timesByCode = new Map<string, number>();
 /** Looking up where a warning comes from takes microseconds: after so many of one code nobody reads another. */
 const mostPlaces = 200;
 
+/** Where a warning that came later than its cause belongs: the line of the cause. */
+export interface Cause {
+  readonly at: string | null;
+}
+
 /**
  * Issues a warning: `"once"` per text unless a filter for its code says otherwise; with `placed`, once per text and
  * line of user code, which the console shows.
  */
-export function warn(code: string, message: string, placed = false): void {
+export function warn(code: string, message: string, placed: boolean | Cause = false): void {
   for (const list of recorders) list.push({ code, message });
   const action = actions.get(code) ?? actions.get("*") ?? "once";
   if (action === "error") throw new UserWarning(message);
   if (action === "ignore" || recorders.size > 0) return;
-  const at = placed ? placeFor(code, action) : null;
+  const at = typeof placed === "object" ? placed.at : placed ? placeFor(code, action) : null;
   if (at === "") return;
   const key = `${code}\n${message}\n${at}`;
   if (action === "once" && seen.has(key)) return;
@@ -65,7 +70,9 @@ export function place(): string | null {
   Error.stackTraceLimit = 40;
   const lines = new Error().stack?.split("\n").slice(1) ?? [];
   Error.stackTraceLimit = stackTraceLimit;
-  const user = lines.find((line) => !line.includes(path) && !/\bnode:|<anonymous>|\(native\)/.test(line));
+  const user = lines.find(
+    (line) => !line.includes(path) && !/\bnode:|\(<anonymous>\)|at <anonymous>$|\(native\)/.test(line),
+  );
   return user === undefined ? null : user.replace(/^.*?\(|^\s*at (async )?|\)$/g, "").replace(/^file:\/\//, "");
 }
 

@@ -100,34 +100,39 @@ function chain(expr: Expr, wrt: number): Expr {
       return passesGradient(expr) ? chain(expr.a, wrt) : zero;
     case "call":
       return chainCall(expr, wrt);
+    case "complex":
+      throw new Error(`'${expr.code}' has no complex derivative`);
     default:
       return expr satisfies never;
   }
 }
 
 /** Rounding to a narrower float keeps the gradient, as PyTorch's `to`; a trip through an integer is a step. */
-function passesGradient({ to }: Node<"cast">): boolean {
+export function passesGradient({ to }: Node<"cast">): boolean {
   return to === "lane" || to === "float16" || to === "bfloat16" || to === "float32" || to === "float64";
 }
 
 function chainCall(expr: Node<"call">, wrt: number): Expr {
-  const { derivatives } = specialFunction(expr.name);
   return expr.args.reduce((sum, arg, i) => {
     const inner = chain(arg, wrt);
-    if (isZero(inner)) return sum;
-    const rule = derivatives?.[i];
-    if (!rule) throw new Error(`the derivative for '${expr.name}' is not implemented`);
-    return plus(sum, mulGrad(inner, simplify(rule(...expr.args))));
+    return isZero(inner) ? sum : plus(sum, mulGrad(inner, callRules(expr, i)));
   }, zero);
 }
 
+/** The derivative of a special function by argument `i`. */
+export function callRules(expr: Node<"call">, i: number): Expr {
+  const rule = specialFunction(expr.name).derivatives?.[i];
+  if (!rule) throw new Error(`the derivative for '${expr.name}' is not implemented`);
+  return simplify(rule(...expr.args));
+}
+
 /** The derivative of `out = code(a)`. */
-type UnaryRule = (a: Expr, out: Expr) => Expr;
+export type UnaryRule = (a: Expr, out: Expr) => Expr;
 
 const flat: UnaryRule = () => zero;
 const square = (a: Expr): Expr => mul(a, a);
 
-const unaryRules: Readonly<Record<UnaryCode, UnaryRule>> = {
+export const unaryRules: Readonly<Record<UnaryCode, UnaryRule>> = {
   neg: () => constant(-1),
   abs: (a) => sign(a),
   sign: flat,
@@ -159,7 +164,7 @@ const unaryRules: Readonly<Record<UnaryCode, UnaryRule>> = {
 };
 
 /** The derivative of `out = code(a, b)` by one of its operands. */
-type BinaryRule = (a: Expr, b: Expr, out: Expr) => Expr;
+export type BinaryRule = (a: Expr, b: Expr, out: Expr) => Expr;
 
 const one: BinaryRule = () => constant(1);
 const none: BinaryRule = () => zero;
@@ -171,7 +176,7 @@ const share =
   (a, b) =>
     select(loses(a, b), 0, select(eq(a, b), 0.5, 1));
 
-const binaryRules: Readonly<Record<BinaryCode, readonly [BinaryRule, BinaryRule]>> = {
+export const binaryRules: Readonly<Record<BinaryCode, readonly [BinaryRule, BinaryRule]>> = {
   add: [one, one],
   sub: [one, () => constant(-1)],
   mul: [(_, b) => b, (a) => a],

@@ -1,5 +1,5 @@
 /** Kernels' element expressions: small immutable trees, with no knowledge of any backend. */
-import type { DTypeName } from "../core/dtype.ts";
+import type { RealName } from "../core/dtype.ts";
 
 /** Operations of one operand whose result has the operand's type. */
 export type UnaryCode =
@@ -51,6 +51,12 @@ export type BinaryCode =
   | "shl"
   | "shr"; // arithmetic
 
+/**
+ * What only complex numbers have: parts, the angle, the conjugate, and a number from its parts. `ir/complex` lowers these,
+ * as it does every other code where operands are complex; backends never see them.
+ */
+export type ComplexCode = "conj" | "real" | "imag" | "angle" | "make";
+
 /** Comparisons of two operands of one type; the result is a boolean. */
 export type CompareCode = "lt" | "le" | "gt" | "ge" | "eq" | "ne";
 
@@ -67,9 +73,10 @@ export type Expr =
   | { readonly op: "compare"; readonly code: CompareCode; readonly a: Expr; readonly b: Expr }
   | { readonly op: "select"; readonly test: Expr; readonly a: Expr; readonly b: Expr }
   /** To the kernel's lane from a boolean, to a boolean (`!= 0`), or a round trip through a narrower dtype. */
-  | { readonly op: "cast"; readonly a: Expr; readonly to: "lane" | DTypeName }
+  | { readonly op: "cast"; readonly a: Expr; readonly to: "lane" | RealName }
   /** A scalar function of `ir/special.ts`, by name: computed in float64, for what has no short expansion. */
-  | { readonly op: "call"; readonly name: string; readonly args: readonly Expr[] };
+  | { readonly op: "call"; readonly name: string; readonly args: readonly Expr[] }
+  | { readonly op: "complex"; readonly code: ComplexCode; readonly args: readonly Expr[] };
 
 /** What the builders accept: an expression or a constant. */
 export type Value = Expr | number | boolean;
@@ -152,5 +159,16 @@ export const select = (test: Value, a: Value, b: Value): Expr => ({
   a: lift(a),
   b: lift(b),
 });
-export const cast = (a: Value, to: "lane" | DTypeName): Expr => ({ op: "cast", a: lift(a), to });
+export const cast = (a: Value, to: "lane" | RealName): Expr => ({ op: "cast", a: lift(a), to });
 export const call = (name: string, ...args: Value[]): Expr => ({ op: "call", name, args: args.map(lift) });
+
+const complex =
+  (code: ComplexCode) =>
+  (...args: Value[]): Expr => ({ op: "complex", code, args: args.map(lift) });
+
+export const conj: UnaryBuilder = complex("conj");
+export const real: UnaryBuilder = complex("real");
+export const imag: UnaryBuilder = complex("imag");
+export const angle: UnaryBuilder = complex("angle");
+/** The complex number with these parts. */
+export const make: BinaryBuilder = complex("make");

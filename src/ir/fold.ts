@@ -14,6 +14,8 @@ export interface Target<T> {
   select(node: Node<"select">, test: T, a: T, b: T): T;
   cast(node: Node<"cast">, a: T): T;
   call(node: Node<"call">, args: readonly T[]): T;
+  /** Only in what runs before the lowering of complex numbers. */
+  complex?(node: Node<"complex">, args: readonly T[]): T;
 }
 
 /**
@@ -41,6 +43,11 @@ export function fold<T>(expr: Expr, target: Target<T>): T {
         expr,
         expr.args.map((arg) => fold(arg, target)),
       );
+    case "complex": {
+      const args = expr.args.map((arg) => fold(arg, target));
+      if (target.complex === undefined) throw new Error(`the complex '${expr.code}' in an expression of real numbers`);
+      return target.complex(expr, args);
+    }
     default:
       return expr satisfies never;
   }
@@ -67,6 +74,7 @@ export function isBoolean(expr: Expr): boolean {
     case "select":
       return isBoolean(expr.a) && isBoolean(expr.b);
     case "call":
+    case "complex":
       return false;
     default:
       return expr satisfies never;
@@ -89,6 +97,7 @@ export function dependsOn(expr: Expr, index: number): boolean {
     select: (_, test, a, b) => test || a || b,
     cast: (_, a) => a,
     call: (_, args) => args.includes(true),
+    complex: (_, args) => args.includes(true),
   });
 }
 
@@ -111,13 +120,13 @@ export function sameExpr(x: Expr, y: Expr): boolean {
     case "cast":
       return y.op === "cast" && x.to === y.to && sameExpr(x.a, y.a);
     case "call":
-      return (
-        y.op === "call" &&
-        x.name === y.name &&
-        x.args.length === y.args.length &&
-        x.args.every((arg, i) => sameExpr(arg, y.args[i]!))
-      );
+      return y.op === "call" && x.name === y.name && sameArgs(x.args, y.args);
+    case "complex":
+      return y.op === "complex" && x.code === y.code && sameArgs(x.args, y.args);
     default:
       return x satisfies never;
   }
 }
+
+const sameArgs = (x: readonly Expr[], y: readonly Expr[]): boolean =>
+  x.length === y.length && x.every((arg, i) => sameExpr(arg, y[i]!));

@@ -1,17 +1,20 @@
-/** Kernels as data: a skeleton, an expression and dtypes. No size, stride or scalar is part of a kernel. */
-import type { DType, DTypeName, Lane } from "../core/dtype.ts";
+/**
+ * Kernels as data: a skeleton, an expression and dtypes. No size, stride or scalar is part of a kernel. Operators may name
+ * any dtype; `ir/complex` lowers what is not real, so that backends see kernels of real dtypes only.
+ */
+import type { DType, Lane, RealName, StoredName } from "../core/dtype.ts";
 import type { Expr } from "./expr.ts";
 
 /** How a pointwise operand is walked: dense in row-major order, one element for all, or by strides. */
 export type OperandClass = "c" | "b" | "s";
 
 /** `out[i] = expr(in0[i], in1[i], …)`; a runtime scalar is an input of class `b`. */
-export interface PointwiseKernel {
+export interface PointwiseKernel<D = RealName> {
   readonly skeleton: "pointwise";
   readonly expr: Expr;
   readonly lane: Lane;
-  readonly inputs: readonly DTypeName[];
-  readonly output: DTypeName;
+  readonly inputs: readonly D[];
+  readonly output: D;
 }
 
 /** How elements are combined. `argmax`/`argmin` give the int64 index of the first extremum (NaN wins). */
@@ -22,54 +25,54 @@ export type Combine = "sum" | "prod" | "min" | "max" | "and" | "or" | "argmin" |
  * compensated or blockwise, so that their error does not grow with the length. Empty: 0, 1, false or true.
  * `post` reads load(0) = the combined value and load(1) = the number of elements combined.
  */
-export interface ReduceKernel {
+export interface ReduceKernel<D = RealName> {
   readonly skeleton: "reduce";
   readonly combine: Combine;
   readonly pre: Expr;
   readonly post: Expr | null;
   readonly lane: Lane;
-  readonly inputs: readonly DTypeName[];
-  readonly output: DTypeName;
+  readonly inputs: readonly D[];
+  readonly output: D;
 }
 
 /** Inclusive scan along one dimension. `min`/`max` write the int64 index of the extremum (the latest on ties) too. */
-export interface ScanKernel {
+export interface ScanKernel<D = RealName> {
   readonly skeleton: "scan";
   readonly combine: "sum" | "prod" | "min" | "max" | "logaddexp";
-  readonly input: DTypeName;
+  readonly input: D;
   readonly lane: Lane;
-  readonly output: DTypeName;
+  readonly output: D;
 }
 
 /**
  * `out[p] = source[p·s + Σ index_k[p]·stride_k]` for every position p of `out`. Indices are int64, negative ones count
  * from the end; one out of bounds stops before anything is written and is reported.
  */
-export interface GatherKernel {
+export interface GatherKernel<D = RealName> {
   readonly skeleton: "gather";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   readonly indices: number;
 }
 
 /** The reverse: `target[p·s + Σ index_k[p]·stride_k] (=, +=, …) source[p]`, in row-major order of p. */
-export interface ScatterKernel {
+export interface ScatterKernel<D = RealName> {
   readonly skeleton: "scatter";
   readonly mode: "set" | "add" | "mul" | "min" | "max";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   readonly indices: number;
 }
 
-/** Batched `out = alpha · a @ b + beta · out`, every operand by strides (in place, also transposed). */
-export interface MatmulKernel {
+/** Batched `out = alpha · a @ b + beta · addend`, every operand by strides (in place, also transposed). */
+export interface MatmulKernel<D = RealName> {
   readonly skeleton: "matmul";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
 }
 
 /** Sliding windows over one to three trailing dims: to columns (`im2col`), and their sum back (`col2im`). */
-export interface WindowKernel {
+export interface WindowKernel<D = RealName> {
   readonly skeleton: "window";
   readonly mode: "im2col" | "col2im";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
 }
 
 /**
@@ -77,20 +80,20 @@ export interface WindowKernel {
  * `image` the sum of the windows that a map stands for (its transpose), `weight` the weight's gradient. A weight or an
  * image stands for itself in any of them.
  */
-export interface ConvolutionKernel {
+export interface ConvolutionKernel<D = RealName> {
   readonly skeleton: "convolution";
   readonly result: "map" | "image" | "weight";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
 }
 
 /**
  * Pooling over one to three trailing dims, and the way back. `max` also writes int64 indices into the flattened spatial
  * plane, which `maxBackward` reads.
  */
-export interface PoolKernel {
+export interface PoolKernel<D = RealName> {
   readonly skeleton: "pool";
   readonly mode: "max" | "maxBackward" | "avg" | "avgBackward";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   /** The windows of every geometry that it will get: for small ones, which then are written out in code. */
   readonly window?: PoolWindow | null;
 }
@@ -103,9 +106,9 @@ export interface PoolWindow {
 }
 
 /** Stable sort along the last dimension of dense rows, with int64 indices. NaN counts as the greatest. */
-export interface SortKernel {
+export interface SortKernel<D = RealName> {
   readonly skeleton: "sort";
-  readonly dtype: DTypeName;
+  readonly dtype: D;
   readonly descending: boolean;
 }
 
@@ -150,17 +153,17 @@ export interface RowKernel {
   readonly kept: number;
 }
 
-export type Kernel =
-  | PointwiseKernel
-  | ReduceKernel
-  | ScanKernel
-  | GatherKernel
-  | ScatterKernel
-  | MatmulKernel
-  | WindowKernel
-  | ConvolutionKernel
-  | PoolKernel
-  | SortKernel
+export type Kernel<D = RealName> =
+  | PointwiseKernel<D>
+  | ReduceKernel<D>
+  | ScanKernel<D>
+  | GatherKernel<D>
+  | ScatterKernel<D>
+  | MatmulKernel<D>
+  | WindowKernel<D>
+  | ConvolutionKernel<D>
+  | PoolKernel<D>
+  | SortKernel<D>
   | UpdateKernel
   | RowKernel;
 
@@ -220,7 +223,10 @@ export type ScatterRun = (
   space: IndexSpace,
 ) => { readonly operand: number; readonly value: number } | null;
 
-/** out [batch…, m, n], a [batch…, m, k], b [batch…, k, n]: strides cover batch, then the two matrix dims. */
+/**
+ * out [batch…, m, n], a [batch…, m, k], b [batch…, k, n]: strides cover batch, then the two matrix dims. The addend lies
+ * like out, but may have strides of 0; without one it is what out holds. With a beta of 0 it is not read.
+ */
 export type MatmulRun = (
   batch: readonly number[],
   m: number,
@@ -231,6 +237,7 @@ export type MatmulRun = (
   b: Operand,
   alpha: number,
   beta: number,
+  addend?: Operand,
 ) => void;
 
 /** Window geometry, one entry per spatial dim (1 to 3). Padding is implied zeros (−inf for max). */
@@ -333,7 +340,7 @@ interface Runs {
 }
 
 /** Which runner a kernel compiles to. */
-export type Run<K extends Kernel> = Runs[K["skeleton"]];
+export type Run<K extends Kernel<StoredName>> = Runs[K["skeleton"]];
 
 /** Turns kernels into runners over a heap. Backends differ in nothing else. */
 export interface Compiler {
@@ -345,7 +352,7 @@ export interface Compiler {
 }
 
 /** The text of a kernel, which is its cache key. Expressions stand in it by number: their own texts are long. */
-export function kernelKey(kernel: Kernel): string {
+export function kernelKey(kernel: Kernel<StoredName>): string {
   let key = "";
   for (const [name, value] of Object.entries(kernel)) key += `${name}=${part(value)};`;
   return key;
@@ -381,7 +388,7 @@ const exactNumbers = (_: string, value: unknown): unknown =>
     : value;
 
 /** The dtype that a lane stores as. */
-export const laneDType: Readonly<Record<Lane, DTypeName>> = {
+export const laneDType: Readonly<Record<Lane, RealName>> = {
   i32: "int32",
   i64: "int64",
   f32: "float32",

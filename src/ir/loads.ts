@@ -22,6 +22,7 @@ export function loadsOf(expr: Expr): Loads {
     select: nothing,
     cast: nothing,
     call: nothing,
+    complex: nothing,
   });
   return { lane, bool };
 }
@@ -37,5 +38,6 @@ export function mapLoads(expr: Expr, renumber: (index: number) => number): Expr 
     select: (node, test, a, b) => ({ ...node, test, a, b }),
     cast: (node, a) => ({ ...node, a }),
     call: (node, args) => ({ ...node, args }),
+    complex: (node, args) => ({ ...node, args }),
   });
 }

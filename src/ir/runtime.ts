@@ -1,7 +1,9 @@
 /** Which compiler turns kernels into runners, and the cache of what it made. */
 
+import type { StoredName } from "../core/dtype.ts";
 import type { Heap } from "../core/heap.ts";
 import { heap } from "../core/memory.ts";
+import { isReal, lower } from "./complex/lower.ts";
 import { type Compiler, type Kernel, kernelKey, type Run } from "./kernel.ts";
 
 let make: ((heap: Heap) => Compiler) | undefined;
@@ -28,12 +30,12 @@ export function compiler(): Compiler {
   return current;
 }
 
-/** The runner of a kernel, compiled at its first use. */
-export function runner<K extends Kernel>(kernel: K): Run<K> {
+/** The runner of a kernel, compiled at its first use; one that backends do not know is lowered to real ones. */
+export function runner<K extends Kernel<StoredName>>(kernel: K): Run<K> {
   const key = kernelKey(kernel);
   let run = cache.get(key) as Run<K> | undefined;
   if (run === undefined) {
-    run = compiler().compile(kernel);
+    run = isReal(kernel) ? (compiler().compile(kernel as Kernel) as Run<K>) : lower(kernel, runner);
     cache.set(key, run);
   }
   return run;
@@ -71,7 +73,7 @@ export class Kept<T> {
 }
 
 /** The runners of a family of kernels, found by a number. */
-export class Runners<K extends Kernel> {
+export class Runners<K extends Kernel<StoredName>> {
   readonly #kept = new Kept<Run<K>>();
 
   /** The runner that `key` stands for; `kernel` describes it at the first use. */
@@ -80,10 +82,10 @@ export class Runners<K extends Kernel> {
   }
 }
 
-const families = new WeakMap<object, Runners<Kernel>>();
+const families = new WeakMap<object, Runners<Kernel<StoredName>>>();
 
 /** The runners of kernels that share `owner`, such as an expression; one owner serves one skeleton only. */
-export function runnersOf<K extends Kernel>(owner: object): Runners<K> {
+export function runnersOf<K extends Kernel<StoredName>>(owner: object): Runners<K> {
   let family = families.get(owner);
   if (family === undefined) {
     family = new Runners();

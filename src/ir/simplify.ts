@@ -1,5 +1,5 @@
 /** Identities that hold exactly, for every lane and every value: NaN, infinities and the sign of zero included. */
-import type { BinaryCode, CompareCode, Expr, UnaryCode } from "./expr.ts";
+import type { BinaryCode, CompareCode, ComplexCode, Expr, UnaryCode } from "./expr.ts";
 import { constant } from "./expr.ts";
 import type { Node } from "./fold.ts";
 import { fold, isBoolean, sameExpr } from "./fold.ts";
@@ -15,6 +15,7 @@ export function simplify(expr: Expr): Expr {
     select: (_, test, a, b) => simplifySelect(test, a, b),
     cast: (node, a) => simplifyCast(node.to, a),
     call: (node, args) => ({ op: "call", name: node.name, args }),
+    complex: (node, args) => simplifyComplex(node.code, args),
   });
 }
 
@@ -34,6 +35,17 @@ function simplifyUnary(code: UnaryCode, a: Expr): Expr {
   }
   if (code === "bitnot" && a.op === "unary" && a.code === "bitnot") return a.a;
   return { op: "unary", code, a };
+}
+
+/** Parts of what is real, and conjugates of conjugates. */
+function simplifyComplex(code: ComplexCode, args: readonly Expr[]): Expr {
+  const a = args[0]!;
+  if (code === "conj" || code === "real") {
+    if (constantNumber(a) !== undefined) return a;
+    if (a.op === "complex" && (a.code === "real" || a.code === "imag")) return a;
+    if (code === "conj" && a.op === "complex" && a.code === "conj") return a.args[0]!;
+  }
+  return { op: "complex", code, args };
 }
 
 function foldUnary(code: UnaryCode, value: number | boolean): number | boolean | undefined {

@@ -1,5 +1,5 @@
 /** What the lens says at the point of misuse: what happens, the cure, and where the guide explains it. */
-import { warn } from "../core/warnings.ts";
+import { type Cause, warn } from "../core/warnings.ts";
 
 /** The guide; its section for a warning is named after the code. */
 const guide = "docs/pitfalls.md";
@@ -67,8 +67,8 @@ const texts: Readonly<Record<AdviceCode, string>> = {
     "A parameter or buffer was made inside forward(), so no optimizer made before knows it and every call may make " +
     "another. Make it in the constructor.",
   "modules-in-array":
-    "A module keeps modules in a plain array or object, so their parameters are in neither parameters() nor " +
-    "stateDict(). Use nn.ModuleList or nn.ModuleDict.",
+    "A module keeps modules or Parameters in a plain array or object, so they are in neither parameters() nor " +
+    "stateDict(). Use nn.ModuleList, nn.ModuleDict or nn.ParameterList.",
   "non-leaf-kept":
     "A module keeps a tensor that has history, which keeps the whole graph alive and makes deepcopy fail. Keep " +
     "x.detach() instead.",
@@ -92,7 +92,8 @@ const texts: Readonly<Record<AdviceCode, string>> = {
 /** Every code, for the guide. */
 export const adviceCodes: readonly AdviceCode[] = Object.keys(texts) as AdviceCode[];
 
-/** Gives a warning; `detail` says what it is about, such as a name. */
-export function advise(code: AdviceCode, detail?: string): void {
-  warn(code, `${texts[code]}${detail === undefined ? "" : ` Seen: ${detail}.`} See ${guide}#${code}`, true);
+/** Gives a warning; `detail` says what it is about, such as a name, and `cause` where it was, if not here. */
+export function advise(code: AdviceCode, detail?: string, cause?: Cause): void {
+  const seen = detail === undefined ? "" : ` Seen: ${detail}.`;
+  warn(code, `${texts[code]}${seen} See ${guide}#${code}`, cause ?? true);
 }

@@ -5,6 +5,7 @@ import { check, RuntimeError, ValueError } from "../core/errors.ts";
 import type { StateDict } from "../core/statedict.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { AnyModule } from "../nn/module.ts";
+import { isModule } from "../nn/registry.ts";
 import { type SaveDestination, type SaveOptions, save } from "../serialize/torch.ts";
 import { quietly } from "./quiet.ts";
 
@@ -13,8 +14,16 @@ import { quietly } from "./quiet.ts";
  * @example const before = torch.lens.snapshot(model)
  */
 export function snapshot(model: AnyModule): StateDict {
+  checkModule(model, "snapshot");
   return quietly(() => deepcopy(model.stateDict()));
 }
+
+function checkModule(model: unknown, name: string): void {
+  if (!isModule(model)) throw new TypeError(`${name}(): expected a Module`);
+}
+
+/** What a BestState keeps, itself; for the map. */
+export let keptBy: (best: BestState) => StateDict;
 
 /** Which metrics are better. */
 export interface BestOptions {
@@ -29,6 +38,10 @@ export interface BestOptions {
  * best.restore();
  */
 export class BestState {
+  static {
+    keptBy = (best) => best.#kept;
+  }
+
   /** The best metric so far; null before the first `update`. */
   metric: number | null = null;
   readonly mode: "max" | "min";
@@ -36,6 +49,7 @@ export class BestState {
   readonly #kept: StateDict;
 
   constructor(model: AnyModule, options: BestOptions = {}) {
+    checkModule(model, "BestState");
     for (const key of Object.keys(options)) {
       if (key !== "mode") throw new TypeError(`BestState() got an unexpected keyword argument '${key}'`);
     }

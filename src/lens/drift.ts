@@ -1,14 +1,16 @@
 /** `drift`: what became of a kept state dict. */
 import { isModule } from "../nn/registry.ts";
-import { type Change, changesIn, isTaken, takeContainer } from "./records.ts";
+import { type Change, changesIn, isTaken, takeContainer, takeLoose } from "./records.ts";
 
 /**
  * The entries of a state dict whose memory was written to since it was taken, also through `.data`: how often, and by
  * whom. Takes copies of state dicts, lists of them, checkpoints and optimizers' state dicts, too. A model is compared
- * with when it was first run or made by `copy.copy`; one that the lens has not seen is remembered from now on.
+ * with when it was first run or made by `copy.copy`; one that the lens has not seen is remembered from now on, and so
+ * are loose tensors such as a list of parameters.
  * @example torch.lens.drift(best).get("fc.weight") // { writes: 12, by: "SGD.step()" }
  */
 export function drift(kept: unknown): Map<string, Change> {
   if (isModule(kept) && !isTaken(kept)) takeContainer(kept);
+  takeLoose(kept);
   return changesIn(kept);
 }

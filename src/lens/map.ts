@@ -2,13 +2,15 @@
 import { isTensor } from "../core/tensor.ts";
 import { distinctBytes } from "./overlap.ts";
 import { placed, type Viewed } from "./sharing.ts";
-import { type Role, visit } from "./visit.ts";
+import { type Found, type Role, visit } from "./visit.ts";
 
 /** A named tensor or typed array. */
 export interface MappedTensor {
   readonly name: string;
   readonly role: Role;
   readonly dtype: string;
+  /** Bytes of one element. */
+  readonly itemsize: number;
   readonly shape: number[];
   /** In elements. */
   readonly strides: number[];
@@ -41,22 +43,33 @@ export interface MemoryMap {
 }
 
 /**
- * The storages under everything in `named`: models, state dicts, optimizers, loose tensors, typed arrays, and lists and
- * dictionaries of these. The result is plain data.
+ * The storages under everything in `named`: models, state dicts, optimizers, BestStates, loose tensors, typed arrays,
+ * and lists and dictionaries of these; what has several names has an entry for each. The result is plain data.
  * @example torch.lens.map({ model, best, optimizer, x }).storages.filter((s) => s.tensors.length > 1)
  */
 export function map(named: object): MemoryMap {
   const storages = new Map<object, MappedStorage>();
-  visit(named, (found, { path, role }) => {
-    const at = placed(found as Viewed);
+  const note = (found: Viewed, { path, role }: Found): void => {
+    const at = placed(found);
     let storage = storages.get(at.memory);
     if (storage === undefined) {
-      storage = emptyStorage(found as Viewed, storages.size);
+      storage = emptyStorage(found, storages.size);
       storages.set(at.memory, storage);
     }
-    storage.tensors.push({ name: path, role, ...describe(found as Viewed) });
-  });
+    storage.tensors.push({ name: path, role, ...describe(found) });
+  };
+  visit(named, (found, at) => note(found as Viewed, at), { everyName: true });
   return { storages: [...storages.values()] };
+}
+
+/**
+ * Every tensor and typed array in `values` under the name that `map` gives it.
+ * @example torch.lens.named({ model }).get("model.0.weight")
+ */
+export function named(values: object): Map<string, Viewed> {
+  const found = new Map<string, Viewed>();
+  visit(values, (x, { path }) => void found.set(path, x as Viewed), { everyName: true });
+  return found;
 }
 
 function emptyStorage(x: Viewed, id: number): MappedStorage {
@@ -83,6 +96,7 @@ function describe(x: Viewed): Description {
     const [start, length] = [x.byteOffset, x.byteLength];
     return {
       dtype: x.constructor.name,
+      itemsize,
       shape: [length / itemsize],
       strides: [1],
       offset: start / itemsize,
@@ -98,6 +112,7 @@ function describe(x: Viewed): Description {
   const base = storage.host === null ? 0 : storage.hostOffset;
   return {
     dtype: dtype.name,
+    itemsize: dtype.itemsize,
     shape: [...layout.shape],
     strides: [...layout.strides],
     offset: layout.offset,

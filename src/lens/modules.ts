@@ -1,9 +1,10 @@
 /** Misuses inside modules: what they keep, what they make while they run, and in which mode they run. */
 import { mode } from "../autograd/mode.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
-import { onSettle } from "../core/warnings.ts";
+import { type Cause, onSettle, place } from "../core/warnings.ts";
 import * as nn from "../nn/index.ts";
 import type { AnyModule } from "../nn/module.ts";
+import { isParameter } from "../nn/parameter.ts";
 import { isModule } from "../nn/registry.ts";
 import { advise } from "./advice.ts";
 import { bracket, isTaken, takeContainer } from "./records.ts";
@@ -69,10 +70,17 @@ export function onMode(module: AnyModule): void {
 interface Suspect {
   readonly module: WeakRef<AnyModule>;
   readonly inputs: readonly WeakRef<object>[];
+  readonly cause: Cause;
   output: WeakRef<Tensor> | null;
 }
 
 let suspect: Suspect | null = null;
+let timer: ReturnType<typeof setTimeout> | null = null;
+let willSettle = false;
+/** How long a loop that awaits may take to run the model again, in milliseconds. */
+const patience = 100;
+/** Reading the stack takes microseconds: after so many suspects nobody needs another line. */
+let places = 200;
 
 const objects = (args: readonly unknown[]): WeakRef<object>[] => args.filter(isTensor).map((t) => new WeakRef(t));
 const sameInputs = (a: readonly WeakRef<object>[], args: readonly unknown[]): boolean => {
@@ -85,7 +93,18 @@ export function settle(): void {
   const now = suspect;
   suspect = null;
   const module = now?.module.deref();
-  if (module !== undefined) advise("eval-forgotten", module.constructor.name);
+  if (module !== undefined) advise("eval-forgotten", module.constructor.name, now!.cause);
+}
+
+/** Waits for what follows, but not for ever, nor beyond the end of the program. */
+function hold(doubtful: Suspect): void {
+  suspect = doubtful;
+  if (timer !== null) clearTimeout(timer);
+  timer = setTimeout(settle, patience);
+  if (typeof process === "undefined") return;
+  timer.unref?.();
+  if (!willSettle) process.once?.("exit", settle);
+  willSettle = true;
 }
 
 onSettle(settle, true);
@@ -122,7 +141,8 @@ function checkMode(module: AnyModule, runs: Runs, args: readonly unknown[]): Sus
     return null;
   }
   if (runs.exempt && !manyInRow(runs, args)) return null;
-  return { module: new WeakRef(module), inputs: objects(args), output: null };
+  const cause = { at: places-- > 0 ? place() : null };
+  return { module: new WeakRef(module), inputs: objects(args), cause, output: null };
 }
 
 let lastInputs: WeakRef<object>[] = [];
@@ -144,7 +164,7 @@ export function onCreated(what: string, name: string | null): void {
 
 /** Looks at the fields of a module and all below it. */
 export function checkFields(root: AnyModule): void {
-  const registered = new Set<unknown>(root.modules());
+  const registered = new Set<unknown>([...root.modules(), ...root.parameters()]);
   for (const [path, module] of root.namedModules()) {
     for (const name of Object.keys(module)) {
       const value: unknown = Object.getOwnPropertyDescriptor(module, name)?.value;
@@ -159,20 +179,34 @@ export function checkFields(root: AnyModule): void {
 }
 
 function checkItems(items: readonly unknown[], field: string, registered: ReadonlySet<unknown>): void {
-  const hidden = items.find((item) => isModule(item) && !registered.has(item) && learns(item));
-  if (hidden !== undefined) advise("modules-in-array", `"${field}"`);
+  const hidden = items.some((item) => !registered.has(item) && (isModule(item) ? learns(item) : isLearnt(item)));
+  if (hidden) advise("modules-in-array", `"${field}"`);
   else if (items.some((item) => isTensor(item) && item.impl.meta?.gradFn != null))
     advise("non-leaf-kept", `"${field}"`);
 }
 
-const learns = (module: unknown): boolean =>
-  [...(module as AnyModule).parameters()].some((param) => param.requiresGrad);
+const isLearnt = (item: unknown): boolean => isParameter(item) && item.requiresGrad;
+const learns = (module: unknown): boolean => [...(module as AnyModule).parameters()].some(isLearnt);
 
-/** Items of a list or dictionary, as far as it is worth looking. */
+/** Items beyond which nobody looks. */
+const mostItems = 1024;
+
+/** Items of a list or dictionary and of those inside, three levels deep, as far as it is worth looking. */
 function itemsOf(value: object): unknown[] {
-  if (Array.isArray(value)) return value.slice(0, 256);
-  if (value instanceof Map) return [...value.values()].slice(0, 256);
-  return Object.getPrototypeOf(value) === Object.prototype ? Object.values(value).slice(0, 256) : [];
+  let level: unknown[] = [value];
+  const items: unknown[] = [];
+  for (let depth = 0; depth < 3 && level.length > 0; depth++) {
+    const inner = level.flatMap((holder) => ownItems(holder as object).slice(0, 256)).slice(0, mostItems);
+    items.push(...inner);
+    level = inner.filter((item) => typeof item === "object" && item !== null && !isTensor(item)).slice(0, 64);
+  }
+  return items;
+}
+
+function ownItems(value: object): unknown[] {
+  if (Array.isArray(value)) return value;
+  if (value instanceof Map) return [...value.values()];
+  return Object.getPrototypeOf(value) === Object.prototype ? Object.values(value) : [];
 }
 
 /** User code calls a module; what is returned is to be called with the output. */
@@ -192,10 +226,7 @@ export function onForward(module: AnyModule, args: readonly unknown[]): (output:
     }
     if (doubtful === null) return;
     doubtful.output = isTensor(output) ? new WeakRef(output) : null;
-    suspect = doubtful;
-    queueMicrotask(() => {
-      if (suspect === doubtful) settle();
-    });
+    hold(doubtful);
   };
 }
 

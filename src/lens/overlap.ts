@@ -178,6 +178,39 @@ function gcd(a: number, b: number): number {
   return x;
 }
 
+/** A region as runs of `run` bytes that do not overlap. */
+export interface Runs {
+  readonly run: number;
+  readonly count: number;
+  /** Where every run starts, in order. */
+  starts(): Generator<number, void>;
+  /** How many of the region's bytes lie below `end`. */
+  below(end: number): number;
+}
+
+/** The region as runs, where its dims nest; null where they cross. */
+export function runsOf(region: Region): Runs | null {
+  const nest = nestOf(region);
+  if (nest === null) return null;
+  const { run, start, levels } = nest;
+  const { depth, size } = whole(nest, levels.length);
+  return {
+    run,
+    count: levels.reduce((product, level) => product * level.size, 1),
+    starts: () => startsOf(levels, levels.length, start),
+    below: (end) => below(nest, depth, size, end - start),
+  };
+}
+
+function* startsOf(levels: readonly Level[], depth: number, start: number): Generator<number, void> {
+  if (depth === 0) {
+    yield start;
+    return;
+  }
+  const { size, stride } = levels[depth - 1]!;
+  for (let i = 0; i < size; i++) yield* startsOf(levels, depth - 1, start + i * stride);
+}
+
 // ---------------------------------------------------------------- any other regions
 
 const endOf = ({ start, width, dims }: Region): number =>

@@ -38,6 +38,8 @@ const mostRuns = 64;
 const byTensor = new WeakMap<Tensor, Baseline>();
 /** Entries by their container and name, where the tensors are the owner's own. */
 const byContainer = new WeakMap<object, Map<string, Baseline>>();
+/** Tensors of no state dict, from when `drift` was first asked about them. */
+const asked = new WeakMap<Tensor, Baseline>();
 /** The storages that somebody may ask about. */
 const ledgers = new WeakMap<Storage, Ledger>();
 
@@ -117,9 +119,21 @@ export function takeContainer(container: object, owner: object = container): voi
     (found, { key, role }) => {
       if (isTensor(found) && role !== "gradient") entries.set(key, baselineOf(found, ref));
     },
-    (value) => value === container,
+    { isRoot: (value) => value === container },
   );
   byContainer.set(container, entries);
+}
+
+/** Remembers the tensors in a value that are no entries of anything remembered: somebody asked about them. */
+export function takeLoose(value: unknown): void {
+  visit(
+    value,
+    (found, { root }) => {
+      if (!isTensor(found) || root !== null || byTensor.has(found) || asked.has(found)) return;
+      asked.set(found, baselineOf(found, null));
+    },
+    { isRoot: isTaken },
+  );
 }
 
 /** Whether this very model or dictionary was remembered. */
@@ -150,12 +164,13 @@ export function changesIn(value: unknown, unmeant = false): Map<string, Change> 
   const changes = new Map<string, Change>();
   const note = (found: unknown, { path, root, key }: Found): void => {
     if (!isTensor(found) || (unmeant && typeof root === "function")) return;
-    const baseline = (root === null ? undefined : byContainer.get(root)?.get(key)) ?? byTensor.get(found);
+    const entry = (root === null ? undefined : byContainer.get(root)?.get(key)) ?? byTensor.get(found);
+    const baseline = entry ?? (unmeant ? undefined : asked.get(found));
     if (baseline === undefined || baseline.storage !== found.impl.storage) return;
     const writes = baseline.storage.writes - baseline.writes;
     if (writes > (unmeant ? baseline.meant : 0))
       changes.set(path, { writes, by: writersSince(baseline.storage, baseline.writes) });
   };
-  visit(value, note, isTaken);
+  visit(value, note, { isRoot: isTaken, everyName: !unmeant });
   return changes;
 }

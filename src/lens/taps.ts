@@ -54,7 +54,7 @@ function writing(name: string, original: Method): Method {
     if (debug.on) follow(storage);
     const before = storage.writes;
     const result = original.apply(this, args);
-    noteWrites(storage, before, `${name}()`, debug.on ? place() : null);
+    noteWrites(storage, before, `${inBackward ? "backward" : name}()`, debug.on ? place() : null);
     const entry = entryOf(this) ?? entryOf(this.impl.meta?.view?.base ?? this);
     if (entry !== undefined) entry.meant += storage.writes - before;
     wrote?.();
@@ -62,6 +62,8 @@ function writing(name: string, original: Method): Method {
   };
 }
 
+/** Whether what is written now is a gradient that `backward` adds to. */
+let inBackward = false;
 let anyDanger = false;
 const suspectFree = (t: Tensor): boolean => !anyDanger || danger(t) === undefined;
 const danger = (t: Tensor): number | undefined => dangerous.get(t) ?? dangerous.get(t.impl.meta?.view?.base ?? t);
@@ -134,7 +136,14 @@ export function tap(): void {
   });
   method("backward", (original) => {
     return function (this: Tensor, ...args: unknown[]): unknown {
-      const result = original.apply(this, args);
+      const outer = inBackward;
+      inBackward = true;
+      let result: unknown;
+      try {
+        result = original.apply(this, args);
+      } finally {
+        inBackward = outer;
+      }
       checkSuspicious();
       return result;
     };
@@ -147,9 +156,11 @@ function tapViews(): void {
   for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))) {
     if (name === "constructor" || /_$/.test(name) || ["grad", "gradFn", "_base"].includes(name)) continue;
     const note = (self: Tensor, result: unknown): unknown => {
-      const isView = isTensor(result) && result !== self && result.impl.storage === self.impl.storage;
-      // The outermost call is noted last, and is the one that user code made.
-      if (isView) parents.set(result, { parent: new WeakRef(self), by: name });
+      for (const made of Array.isArray(result) ? (result as unknown[]) : [result]) {
+        const isView = isTensor(made) && made !== self && made.impl.storage === self.impl.storage;
+        // The outermost call is noted last, and is the one that user code made.
+        if (isView) parents.set(made, { parent: new WeakRef(self), by: name });
+      }
       return result;
     };
     const before = originals?.get(name);

@@ -288,11 +288,11 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     const like = v.tensor as Tensor | undefined;
     const dtype = (v.dtype as DType | null | undefined) ?? like?.dtype ?? null;
     check(
-      dtype === null || dtype.isFloatingPoint || dtype.isComplex,
+      dtype === null || dtype.isDifferentiable,
       () => `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${dtype}`,
       TypeError,
     );
-    return this._apply((t) => t.to(conversion(v, like, t.dtype.isFloatingPoint ? dtype : null)));
+    return this._apply((t) => t.to(conversion(v, like, t.dtype.isDifferentiable ? dtype : null)));
   }
 
   /** Converts floating point parameters and buffers to float32. */

@@ -37,7 +37,7 @@ export class Parameter extends Tensor {
     keep(this);
     const wanted = typeof requiresGrad === "object" ? (requiresGrad.requiresGrad ?? true) : requiresGrad;
     check(
-      !wanted || source.dtype.isFloatingPoint || source.dtype.isComplex,
+      !wanted || source.dtype.isDifferentiable,
       () => "Only Tensors of floating point and complex dtype can require gradients",
     );
     if (wanted) this.requiresGrad = true;

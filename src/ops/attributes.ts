@@ -4,9 +4,11 @@ import { recording, requiresGrad } from "../autograd/node.ts";
 import { type DType, dtypeList } from "../core/dtype.ts";
 import { check, ValueError } from "../core/errors.ts";
 import { equalShapes } from "../core/layout.ts";
+import type { Scalar } from "../core/scalar.ts";
 import { printsAs } from "../core/symbols.ts";
 import { isTensor, legacyTypeName, type Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
+import { imag, real } from "./complex.ts";
 import { checkWritable } from "./pointwise.ts";
 
 /** How elements are arranged: PyTorch's `torch.layout`, of which there is one here. */
@@ -31,6 +33,12 @@ export const strided: MemoryLayout = new MemoryLayout("strided");
 export interface Attributes {
   /** The conjugate transpose of the last two dims. */
   readonly mH: Tensor;
+  /** The real part, as a view; setting it writes there. A real tensor itself. */
+  get real(): Tensor;
+  set real(value: Tensor | Scalar);
+  /** The imaginary part, as a view; setting it writes there. */
+  get imag(): Tensor;
+  set imag(value: Tensor | Scalar);
   readonly layout: MemoryLayout;
   readonly isCpu: boolean;
   readonly isCuda: boolean;
@@ -47,7 +55,9 @@ export interface Attributes {
   adjoint(): Tensor;
   /** Number of dimensions. */
   ndimension(): number;
+  /** Whether a conjugation waits to be carried out, when the tensor is read. */
   isConj(): boolean;
+  /** Whether a negation waits to be carried out, when the tensor is read. */
   isNeg(): boolean;
   isPinned(): boolean;
   isShared(): boolean;
@@ -69,9 +79,9 @@ function conjugateMatrix(self: Tensor, name: string, where: string): Tensor {
     self.dim() !== 1,
     () => `tensor.${where} is only supported on matrices or batches of matrices. Got ${self.dim()}-D tensor.`,
   );
-  if (self.dim() > 1) return self.transpose(-2, -1);
+  if (self.dim() > 1) return self.transpose(-2, -1).conj();
   warn(`deprecated-${name}`, `Tensor.${name} is deprecated on 0-D tensors. Consider using x.conj().`);
-  return self;
+  return self.conj();
 }
 
 function typed(self: Tensor, dtype: DType | string | undefined): string | Tensor {
@@ -104,8 +114,12 @@ const methods: Partial<Attributes> & ThisType<Tensor> = {
   ndimension() {
     return this.dim();
   },
-  isConj: () => false,
-  isNeg: () => false,
+  isConj() {
+    return this.impl.dtype.isLazy && this.impl.dtype.isComplex;
+  },
+  isNeg() {
+    return this.impl.dtype.isLazy && !this.impl.dtype.isComplex;
+  },
   isPinned: () => false,
   isShared: () => false,
   isSameSize(other) {
@@ -131,6 +145,8 @@ const methods: Partial<Attributes> & ThisType<Tensor> = {
 const no = (): boolean => false;
 const getters: Readonly<Record<string, (t: Tensor) => unknown>> = {
   mH: (t) => conjugateMatrix(t, "mH", "mH"),
+  real,
+  imag,
   layout: () => strided,
   isCpu: (t) => t.device.type === "cpu",
   isMeta: (t) => t.device.type === "meta",
@@ -144,5 +160,12 @@ const getters: Readonly<Record<string, (t: Tensor) => unknown>> = {
   names: (t) => t.shape.map(() => null),
 };
 
-/** The methods and getters, for `members.ts` to install. */
-export const attributes: { readonly methods: typeof methods; readonly getters: typeof getters } = { methods, getters };
+/** What assigning to a property writes to. */
+const setters: Readonly<Record<string, (t: Tensor) => Tensor>> = { real, imag };
+
+/** The methods and properties, for `members.ts` to install. */
+export const attributes: {
+  readonly methods: typeof methods;
+  readonly getters: typeof getters;
+  readonly setters: typeof setters;
+} = { methods, getters, setters };

@@ -6,8 +6,9 @@ import { type DType, type DTypeName, dtypes } from "../core/dtype.ts";
 import { check, RuntimeError } from "../core/errors.ts";
 import { Layout } from "../core/layout.ts";
 import { parseAny, signature } from "../core/params.ts";
-import type { Scalar } from "../core/scalar.ts";
+import { isScalar, type Scalar } from "../core/scalar.ts";
 import { bump, isTensor, type Tensor, wrap } from "../core/tensor.ts";
+import { warn } from "../core/warnings.ts";
 import type { Op } from "./call.ts";
 import { checkFill, convertVia } from "./create.ts";
 import { composite, copyKernel, custom, differentiable, needTensor } from "./define.ts";
@@ -54,8 +55,18 @@ export function copyRaw(self: Tensor, dtype: DType, layout: Layout, device: Devi
   if (self.device.type === "meta" && device.type !== "meta") {
     throw new RuntimeError("Cannot copy out of meta tensor; no data!");
   }
+  warnOfLoss(self.dtype, dtype);
   return copyKernel.into([self], out, convertVia(self.dtype, dtype));
 }
+
+/** PyTorch's warning where a copy keeps real parts only. */
+function warnOfLoss(from: DType, to: DType): void {
+  if (!from.isComplex || to.isComplex || to === dtypes.bool) return;
+  warn("complex-to-real", "Casting complex values to real discards the imaginary part");
+}
+
+/** A gradient in the dtype of what it belongs to: of a real one the real part. */
+const gradAs = (g: Tensor, dtype: DType): Tensor => (g.dtype.isComplex && !dtype.isComplex ? g.real : g).to(dtype);
 
 /** An independent copy; gradients flow back to the source. */
 export const clone: Op<[], "", { memoryFormat?: MemoryFormat | null }> = custom(
@@ -135,8 +146,8 @@ function convert(self: Tensor, dtype: DType, device: Device, format: MemoryForma
   if (!copy && dtype === self.dtype && device === self.device && inFormat) return self;
   const out = copyRaw(self, dtype, formatLayout(self.impl.layout, format), device);
   const from = self.dtype;
-  if (!dtype.isFloatingPoint) return out;
-  return differentiable("ToCopyBackward0", out, [self], [], ([g]) => [g!.to(from)]);
+  if (!dtype.isDifferentiable) return out;
+  return differentiable("ToCopyBackward0", out, [self], [], ([g]) => [gradAs(g!, from)]);
 }
 
 function conversion(name: string, target: DTypeName): Op<[], "", { memoryFormat?: MemoryFormat }> {
@@ -155,6 +166,10 @@ export const double: Conversion = conversion("double", "float64");
 export const half: Conversion = conversion("half", "float16");
 /** To bfloat16. */
 export const bfloat16: Conversion = conversion("bfloat16", "bfloat16");
+/** To complex64. */
+export const cfloat: Conversion = conversion("cfloat", "complex64");
+/** To complex128. */
+export const cdouble: Conversion = conversion("cdouble", "complex128");
 /** To int32. */
 export const int: Conversion = conversion("int", "int32");
 /** To int64. */
@@ -199,13 +214,14 @@ export function copy_(self: Tensor, ...args: unknown[]): Tensor {
   const node = recorded
     ? new FormulaNode("CopyBackwards", [self, src], [], ([g], _, needs) => [
         needs[0] ? g!.newZeros(self.shape) : null,
-        needs[1] ? g!.to(dtype) : null,
+        needs[1] ? gradAs(g!, dtype) : null,
       ])
     : null;
   checkWritable(self, [src]);
   if (self.device.type !== "meta" && src.device.type === "meta") {
     throw new RuntimeError("Cannot copy out of meta tensor; no data!");
   }
+  warnOfLoss(dtype, self.dtype);
   copyKernel.into([src], self, convertVia(dtype, self.dtype));
   bump(self);
   if (node !== null) rebase(self, node);
@@ -228,7 +244,7 @@ export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
       value.dim() === 0,
       () => `fill_ only supports 0-dimension value tensor but got tensor with ${value.dim()} dimensions.`,
     );
-  } else if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean") {
+  } else if (!isScalar(value)) {
     throw new TypeError(`fill_(): argument 'value' must be Number, not ${value === null ? "NoneType" : typeof value}`);
   }
   const source = isTensor(value) ? value : null;
@@ -273,7 +289,7 @@ function fillNode(self: Tensor, source: Tensor | null): FormulaNode {
 }
 
 function scalarVia(value: Scalar, target: DType): DType {
-  if (target.category === "float") return target;
+  if (target.isDifferentiable) return target;
   const whole = typeof value !== "number" || Number.isSafeInteger(value);
   return whole ? dtypes.int64 : dtypes.float64;
 }

@@ -1,4 +1,6 @@
 /** Tensors from data, sizes and other tensors. */
+
+import { isComplexNumber } from "../core/complex.ts";
 import { cpu, type Device, usableDevice } from "../core/device.ts";
 import { bool, type DType, type DTypeName, dtypes, float32, int64, type TypedArray } from "../core/dtype.ts";
 import { check, NotImplementedError, RuntimeError, typeName, ValueError } from "../core/errors.ts";
@@ -48,7 +50,7 @@ export const factory: string = `${own} layout:any?=null pinMemory:bool=false`;
 /** The tail of every creation: `requiresGrad` fits the dtype, layout and memory exist. */
 export function finish(t: Tensor, values: Values): Tensor {
   if (values.requiresGrad) {
-    check(t.dtype.isFloatingPoint, () => "Only Tensors of floating point and complex dtype can require gradients");
+    check(t.dtype.isDifferentiable, () => "Only Tensors of floating point and complex dtype can require gradients");
     t.requiresGrad = true;
   }
   check(
@@ -84,12 +86,17 @@ export function checkSize(op: string, size: readonly number[]): void {
 /** Fills with one value, without autograd. */
 export function fillRaw(t: Tensor, value: Scalar): Tensor {
   if (t.device.type === "meta" || t.numel() === 0) return t;
-  return copyKernel.into([value], t, t.dtype.category === "float" ? t.dtype : scalarIntDType(value, t.dtype));
+  return copyKernel.into([value], t, t.dtype.isDifferentiable ? t.dtype : scalarIntDType(value, t.dtype));
 }
 
 /** Where a number lies outside a dtype: PyTorch's rule, which lets negative ones wrap in unsigned dtypes. */
 export function overflows(value: Scalar, dtype: DType): boolean {
+  if (isComplexNumber(value)) {
+    const parts = dtype.toReal();
+    return overflows(value.re, parts) || (dtype.isComplex ? overflows(value.im, parts) : value.im !== 0);
+  }
   if (typeof value === "boolean" || dtype === bool) return false;
+  if (dtype.isComplex) return overflows(value, dtype.toReal());
   if (dtype.category === "float") {
     return Number.isFinite(Number(value)) && Math.abs(Number(value)) > (largest[dtype.name] ?? Infinity);
   }
@@ -109,6 +116,9 @@ const fillNames: Readonly<Record<string, string>> = {
   float16: "at::Half",
   bfloat16: "at::BFloat16",
   float32: "float",
+  float64: "double",
+  complex64: "c10::complex<float>",
+  complex128: "c10::complex<double>",
 };
 
 /** Throws where a fill value does not fit the dtype. */
@@ -326,7 +336,7 @@ function strided(v: Values, dtype: DType, device: Device): Tensor {
 
 interface Scan {
   readonly shape: number[];
-  kind: "empty" | "bool" | "int" | "float";
+  kind: "empty" | "bool" | "int" | "float" | "complex";
   dtype: DType | null;
 }
 
@@ -374,7 +384,9 @@ function visit(x: unknown, depth: number, into: Scan): void {
     return;
   }
   check(depth === into.shape.length, () => "not a sequence", TypeError);
-  if (typeof x === "number") into.kind = "float";
+  if (isComplexNumber(x)) into.kind = "complex";
+  else if (into.kind === "complex") return;
+  else if (typeof x === "number") into.kind = "float";
   else if (typeof x === "bigint") into.kind = into.kind === "float" ? "float" : "int";
   else if (typeof x === "boolean") into.kind = into.kind === "empty" ? "bool" : into.kind;
   else if (typeof x === "string") throw new TypeError("new(): invalid data type 'str'");
@@ -411,15 +423,8 @@ export function fromData(data: unknown, dtype: DType | null, device: Device): Te
     return out.numel() === 0 ? out : copyKernel.into([data.detach()], out, convertVia(data.dtype, target));
   }
   const found = scan(data);
-  const byKind =
-    found.kind === "float"
-      ? getDefaultDtype()
-      : found.kind === "int"
-        ? int64
-        : found.kind === "bool"
-          ? bool
-          : getDefaultDtype();
-  const target = dtype ?? (found.kind === "float" || found.dtype === null ? byKind : found.dtype);
+  const decides = found.kind === "float" || found.kind === "complex" || found.dtype === null;
+  const target = dtype ?? (decides ? dtypeOfKind(found.kind) : found.dtype!);
   checkSize("tensor", found.shape);
   const out = emptyTensor(found.shape, target, device);
   if (device.type === "meta") return out;
@@ -430,12 +435,19 @@ export function fromData(data: unknown, dtype: DType | null, device: Device): Te
     else if (isTyped(x)) for (let i = 0; i < x.length; i++) write(at++, x[i]!);
     else {
       const value = isTensor(x) ? (x.item({ bigint: true }) as Scalar) : (x as Scalar);
+      check(target.isComplex || !isComplexNumber(value), () => "must be real number, not complex", TypeError);
       if (target.category === "int") checkDatum(value, target);
       write(at++, value);
     }
   };
   put(data);
   return out;
+}
+
+function dtypeOfKind(kind: Scan["kind"]): DType {
+  if (kind === "int") return int64;
+  if (kind === "bool") return bool;
+  return kind === "complex" ? getDefaultDtype().toComplex() : getDefaultDtype();
 }
 
 function checkDatum(value: Scalar, dtype: DType): void {
@@ -449,6 +461,7 @@ function checkDatum(value: Scalar, dtype: DType): void {
 
 /** The dtype to compute a conversion in. */
 export function convertVia(from: DType, to: DType): DType {
+  if (from.isComplex || to.isComplex) return convertVia(from.toReal(), to.toReal());
   if (from.category === "float") return from.itemsize >= 4 ? from : float32;
   if (to.category === "float") return to.itemsize >= 4 ? to : float32;
   return from === int64 || to === int64 ? int64 : from === bool ? to : from;
@@ -474,6 +487,12 @@ export function writer(window: TypedArray, dtype: DType): (i: number, value: Sca
     case "bfloat16":
       return (i, v) => {
         window[i] = numberToBfloat16(Number(v));
+      };
+    case "complex64":
+    case "complex128":
+      return (i, v) => {
+        window[2 * i] = isComplexNumber(v) ? v.re : Number(v);
+        window[2 * i + 1] = isComplexNumber(v) ? v.im : 0;
       };
     case "float32":
     case "float64":
@@ -626,6 +645,8 @@ export interface NDArray {
   readonly shape: readonly number[];
   readonly stride?: readonly number[];
   readonly offset?: number;
+  /** Says that the data are the interleaved parts of complex elements. */
+  readonly dtype?: "complex64" | "complex128";
 }
 
 function fromTyped(array: ArrayBufferView, op: string): Tensor {
@@ -658,9 +679,19 @@ export function fromNumpy(source: TypedArray | Uint8ClampedArray | NDArray): Ten
       "supported. (You can probably work around this by making a copy of your array  with array.copy().) ",
     ValueError,
   );
-  check(offset >= 0 && layout.end <= data.length, () => "fromNumpy(): shape, stride and offset reach beyond the data");
   const whole = fromTyped(data, "fromNumpy");
-  return wrap(whole.impl.storage, layout, whole.impl.dtype);
+  const dtype = complexOf(whole.dtype, (source as NDArray).dtype);
+  const length = data.length / (dtype.isComplex ? 2 : 1);
+  check(offset >= 0 && layout.end <= length, () => "fromNumpy(): shape, stride and offset reach beyond the data");
+  return wrap(whole.impl.storage, layout, dtype);
+}
+
+/** The dtype of data of which an array may say that its numbers are parts. */
+function complexOf(parts: DType, named: string | undefined): DType {
+  if (named === undefined) return parts;
+  const dtype = parts.category === "float" ? parts.toComplex() : parts;
+  check(dtype.name === named, () => `fromNumpy(): ${parts} data are not the parts of ${named}`, TypeError);
+  return dtype;
 }
 
 Tensor.legacy = (args: unknown[]): TensorImpl => {

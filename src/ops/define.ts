@@ -2,7 +2,7 @@
 import { checkInplace, rebase, viewOf } from "../autograd/inplace.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { attach, type Formula, FormulaNode, type Node, recording, SavedTensor } from "../autograd/node.ts";
-import { canCast } from "../core/dtype.ts";
+import { canCast, type DType } from "../core/dtype.ts";
 import { check, typeName } from "../core/errors.ts";
 import { equalShapes, type Layout, list } from "../core/layout.ts";
 import { parseAny, type Signature, signature, type Values } from "../core/params.ts";
@@ -11,6 +11,7 @@ import { enter, escape, exit, outermost } from "../core/scope.ts";
 import { bump, isTensor, type Tensor } from "../core/tensor.ts";
 import { type Expr, load, type Value } from "../ir/expr.ts";
 import type { Binary, OpInfo, Unary } from "./call.ts";
+import { emptyLike } from "./operands.ts";
 import { computeInto, namesOut } from "./out.ts";
 import { checkWritable, type DTypeRule, type GradRule, Pointwise } from "./pointwise.ts";
 
@@ -310,8 +311,9 @@ export function makeView(
   name: string,
   grad: (g: Tensor) => Tensor,
   multi = false,
+  dtype?: DType,
 ): Tensor {
-  const out = viewOf(self, layout, multi);
+  const out = viewOf(self, layout, multi, dtype);
   if (recording([self])) attach(new FormulaNode(name, [self], [], ([g]) => [grad(g!)]), [out]);
   return out;
 }
@@ -421,6 +423,12 @@ export function writeResult(self: Tensor, out: Tensor): Tensor {
 /** Elementwise copy with conversion. */
 export const copyKernel: Pointwise = pointwise("copy", 1, (x) => x!);
 
+/** The tensor, with a pending conjugation or negation carried out: what kernels read that take memory as it is. */
+export function plain(t: Tensor): Tensor {
+  if (!t.impl.dtype.isLazy) return t;
+  return copyKernel.into([t], emptyLike(t.impl.layout.fresh(), t.dtype, t.device), t.dtype.toReal());
+}
+
 /**
  * Records `outputs` as made from `inputs` with this derivative, where anything requires grad. `saved` are the tensors
  * that the formula reads, in its order; null where it will not read one.
@@ -436,11 +444,11 @@ export function differentiable<R extends Tensor | readonly Tensor[]>(
   const outs: readonly Tensor[] = isTensor(outputs) ? [outputs] : (outputs as readonly Tensor[]);
   const kept = saved.map((t) => (t === null ? null : new SavedTensor(t, outs.includes(t) ? name : null)));
   const node = new FormulaNode(name, inputs, kept, formula);
-  attach(node, outs.every(isFloating) ? outs : outs.filter(isFloating));
+  attach(node, outs.every(isDifferentiable) ? outs : outs.filter(isDifferentiable));
   return outputs;
 }
 
-const isFloating = (t: Tensor): boolean => t.impl.dtype.isFloatingPoint;
+const isDifferentiable = (t: Tensor): boolean => t.impl.dtype.isDifferentiable;
 
 /** Runs a body without recording: the value of a custom operator. */
 export const unrecorded = <R>(body: () => R): R => withGrad(false, body);

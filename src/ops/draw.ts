@@ -8,6 +8,7 @@ import type { Layout } from "../core/layout.ts";
 import type { Values } from "../core/params.ts";
 import type { Reals } from "../core/sampling.ts";
 import { bump, type Tensor, wrap } from "../core/tensor.ts";
+import { partsLayout } from "./complex.ts";
 import { copyKernel } from "./define.ts";
 import { emptyTensor, isMeta } from "./operands.ts";
 import { checkWritable } from "./pointwise.ts";
@@ -23,7 +24,10 @@ export function generatorOf(op: string, v: Values): Generator {
   throw new TypeError(`${op}(): argument 'generator' must be torch.Generator, not ${typeName(given)}`);
 }
 
-/** Writes draws into an array; `inOrder` tells whether the memory is row-major without gaps. */
+/**
+ * Writes draws into an array; `inOrder` tells whether the memory is row-major without gaps. Of a complex dtype the array
+ * takes the parts.
+ */
 export type Sampler = (out: TypedArray, dtype: DType, inOrder: boolean) => void;
 
 /** The array that samplers fill for a dtype: halves as float32. */
@@ -39,10 +43,15 @@ export function inMemoryOrder(layout: Layout): Layout {
 
 /** Fills a tensor without autograd; draws everything before the first write. */
 export function drawInto(self: Tensor, sample: Sampler): Tensor {
-  const { layout, dtype, storage } = self.impl;
+  if (self.impl.dtype.isLazy) {
+    return copyKernel.into([drawInto(emptyTensor(self.shape, self.dtype), sample)], self, self.dtype.toReal());
+  }
+  const { storage } = self.impl;
+  const layout = self.dtype.isComplex ? partsLayout(self.impl.layout) : self.impl.layout;
+  const dtype = self.dtype.toReal();
   const nothing = isMeta(self) || layout.numel === 0;
   const values = arrayFor(dtype, nothing ? 0 : layout.numel);
-  sample(values, dtype, layout.contiguous);
+  sample(values, self.dtype, layout.contiguous);
   if (nothing) return self;
   const held = values instanceof Float32Array ? float32 : dtype;
   if (layout.contiguous && held === dtype) {

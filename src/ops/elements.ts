@@ -1,7 +1,9 @@
 /** Elements of a tensor read one by one, for the few operators that no kernel fits. */
 import { float32 } from "../core/dtype.ts";
 import { NotImplementedError } from "../core/errors.ts";
+import { missing } from "../core/sampling.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { plain } from "./define.ts";
 import { isMeta } from "./operands.ts";
 
 /** Elements in row-major order. */
@@ -13,7 +15,8 @@ export type Elements = ArrayLike<number | bigint> & Iterable<number | bigint>;
  */
 export function elementsOf(op: string, t: Tensor): Elements {
   if (isMeta(t)) throw new NotImplementedError(`${op}(): a meta tensor has no elements to look at`);
-  const x = (t.dtype.isFloatingPoint && t.dtype.itemsize < 4 ? t.detach().to(float32) : t.detach()).contiguous();
+  if (t.dtype.isComplex) throw missing(op, t.dtype);
+  const x = plain(t.dtype.isFloatingPoint && t.dtype.itemsize < 4 ? t.detach().to(float32) : t.detach()).contiguous();
   const { layout, storage, dtype } = x.impl;
   return storage.window(dtype).slice(layout.offset, layout.offset + layout.numel);
 }

@@ -1,5 +1,6 @@
 /** The files whose exports are all functions of the package, and methods where they have a receiver. */
 export * from "./calculus.ts";
+export * from "./complex.ts";
 export * from "./covariance.ts";
 export * from "./distances.ts";
 export * from "./einsum.ts";

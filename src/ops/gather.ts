@@ -1,13 +1,13 @@
 /** Reading and writing by index tensors: the gather and scatter kernels and the operators that are one of them. */
-import { int64 } from "../core/dtype.ts";
+import { flipped, int64 } from "../core/dtype.ts";
 import { check, IndexError, RuntimeError } from "../core/errors.ts";
 import { broadcastShapes, Layout, list, wrapDim } from "../core/layout.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { type Tensor, wrap } from "../core/tensor.ts";
 import type { IndexSpace, ScatterKernel } from "../ir/kernel.ts";
 import { runner } from "../ir/runtime.ts";
 import type { Op } from "./call.ts";
 import { contiguousFormat } from "./copy.ts";
-import { custom, differentiable } from "./define.ts";
+import { custom, differentiable, plain } from "./define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
 
 /** What the user is told of an index that is out of bounds. */
@@ -61,7 +61,7 @@ function refuse(
 export function gatherRaw(self: Tensor, plan: Plan, dims: readonly number[], refusal: Refusal = outOfBounds): Tensor {
   const out = emptyTensor(plan.shape, self.dtype, self.device);
   if (out.numel() === 0 || isMeta(out)) return out;
-  const run = runner({ skeleton: "gather", dtype: self.dtype.name, indices: plan.indices.length });
+  const run = runner({ skeleton: "gather", dtype: self.dtype.stored, indices: plan.indices.length });
   const hit = withOperands(() =>
     run(
       plan.shape,
@@ -72,7 +72,7 @@ export function gatherRaw(self: Tensor, plan: Plan, dims: readonly number[], ref
     ),
   );
   refuse(hit, dims, plan, refusal);
-  return out;
+  return self.impl.dtype.isLazy ? plain(wrap(out.impl.storage, out.impl.layout, self.impl.dtype)) : out;
 }
 
 /** How a scatter combines what is there with what comes. */
@@ -82,13 +82,14 @@ export type Mode = ScatterKernel["mode"];
 export function scatterRaw(
   target: Tensor,
   plan: Plan,
-  source: Tensor,
+  given: Tensor,
   mode: Mode,
   dims: readonly number[],
   refusal: Refusal = outOfBounds,
 ): void {
   if (isMeta(target) || plan.shape.includes(0)) return;
-  const run = runner({ skeleton: "scatter", mode, dtype: target.dtype.name, indices: plan.indices.length });
+  const source = plain(target.impl.dtype.isLazy ? flippedForm(given, mode) : given);
+  const run = runner({ skeleton: "scatter", mode, dtype: target.dtype.stored, indices: plan.indices.length });
   const hit = withOperands(() =>
     run(
       plan.shape,
@@ -99,6 +100,15 @@ export function scatterRaw(
     ),
   );
   refuse(hit, dims, plan, refusal);
+}
+
+/** What to write beneath a pending conjugation or negation. */
+function flippedForm(t: Tensor, mode: Mode): Tensor {
+  check(
+    mode === "set" || mode === "add",
+    () => `a lazily negated tensor cannot be written by ${mode}: use resolveNeg()`,
+  );
+  return wrap(t.impl.storage, t.impl.layout, flipped(t.impl.dtype));
 }
 
 // ---------------------------------------------------------------- several index tensors (advanced indexing)

@@ -3,6 +3,8 @@ export {
   bfloat16,
   bool,
   byte,
+  cdouble,
+  cfloat,
   char,
   clone,
   contiguous,
@@ -56,9 +58,9 @@ export {
 export { all, amax, amin, any, mean, sum, sumToSize } from "./reductions.ts";
 export { asStridedScatter, diagonalScatter, fillDiagonal_, selectScatter, sliceScatter } from "./regions.ts";
 export { resize_, resizeAs_, set_ } from "./resize.ts";
+export { asStridedBackward } from "./strided-gradient.ts";
 export {
   asStrided,
-  asStridedBackward,
   broadcastTo,
   chunk,
   diagonal,

@@ -55,12 +55,12 @@ export function isInference(input: Tensor): boolean {
   return needTensor("isInference", input).isInference();
 }
 
-/** Whether a conjugation waits to be carried out: never, for real numbers. */
+/** Whether a conjugation waits to be carried out, when the tensor is read. */
 export function isConj(input: Tensor): boolean {
   return needTensor("isConj", input).isConj();
 }
 
-/** Whether a negation waits to be carried out: never here. */
+/** Whether a negation waits to be carried out, when the tensor is read. */
 export function isNeg(input: Tensor): boolean {
   return needTensor("isNeg", input).isNeg();
 }
@@ -147,15 +147,15 @@ const floats: Readonly<Record<string, readonly [number, number, number]>> = {
   float64: [2 ** -52, 2 ** -1022, 15],
 };
 
-/** The limits of a float dtype; without one, of the default dtype. */
+/** The limits of a float dtype, for a complex one those of its parts; without one, of the default dtype. */
 export function finfo(type: DTypeLike = getDefaultDtype()): FloatInfo {
   const dtype = dtypeOf("finfo", "type", type);
   check(
-    dtype.isFloatingPoint,
+    dtype.isDifferentiable,
     () => "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'",
     TypeError,
   );
-  return new FloatInfo(dtype);
+  return new FloatInfo(dtype.toReal());
 }
 
 /** The limits of an integer dtype; those of int64 are bigints, which numbers do not hold. */

@@ -162,7 +162,7 @@ export const put: OpInplace<[index: Tensor, source: Tensor, accumulate?: boolean
 function putFlat(target: Tensor, index: Tensor, source: Tensor, accumulate: boolean): void {
   // Positions count in row-major order, which a tensor with gaps has only as a copy.
   const dense = target.detach().contiguous();
-  const flat = wrap(dense.impl.storage, new Layout([dense.numel()], [1], dense.impl.layout.offset), dense.dtype);
+  const flat = wrap(dense.impl.storage, new Layout([dense.numel()], [1], dense.impl.layout.offset), dense.impl.dtype);
   const plan = alongPlan(flat, 0, index.detach().reshape(-1));
   scatterRaw(flat, plan, source.reshape(-1), accumulate ? "add" : "set", [0], outOfElements);
   if (dense.impl.storage !== target.impl.storage) copyKernel.into([dense], target, target.dtype);

@@ -1,26 +1,46 @@
 /** Matrix products and what is made of them. */
-import { bool, type DType } from "../core/dtype.ts";
+import { bool, type DType, type StoredName } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
-import { broadcastShapes, list, product } from "../core/layout.ts";
+import { broadcastShapes, type Layout, list, product } from "../core/layout.ts";
 import type { Scalar } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { MatmulKernel } from "../ir/kernel.ts";
 import { Runners } from "../ir/runtime.ts";
 import type { Op } from "./call.ts";
-import { composite, copyKernel, custom, differentiable } from "./define.ts";
+import { composite, custom, differentiable, plain } from "./define.ts";
 import { commonDevice, emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
+import { expandSize } from "./views.ts";
 
-const products = new Runners<MatmulKernel>();
+const products = new Runners<MatmulKernel<StoredName>>();
 
-/** Runs `out = alpha · a @ b + beta · out` on batches of matrices; all three have the same rank and dtype. */
-function multiplyInto(out: Tensor, a: Tensor, b: Tensor, alpha: number, beta: number): Tensor {
-  if (isMeta(out) || out.numel() === 0) return out;
+/** `beta · self` for a product to add, `self` broadcast. */
+interface Addend {
+  readonly self: Tensor;
+  readonly beta: number;
+}
+
+function broadcast(self: Tensor, shape: readonly number[]): Layout {
+  const { layout } = self.impl;
+  return layout.expand(expandSize(layout, shape, self));
+}
+
+/** Runs `out = alpha · a @ b`, plus an addend, on batches of matrices of the same rank and dtype. */
+function multiplyInto(out: Tensor, a: Tensor, b: Tensor, alpha = 1, addend: Addend | null = null): Tensor {
   const { rank, shape } = out.impl.layout;
+  const beta = addend?.beta ?? 0;
+  const old = beta === 0 ? null : broadcast(addend!.self, shape);
+  if (isMeta(out) || out.numel() === 0) return out;
   const batch = shape.slice(0, rank - 2);
   const { dtype } = out.impl;
-  const run = products.get(dtype.index, () => ({ skeleton: "matmul", dtype: dtype.name }));
+  const run = products.get(dtype.index, () => ({ skeleton: "matmul", dtype: dtype.stored }));
   const [m, n, k] = [shape[rank - 2]!, shape[rank - 1]!, columns(a)];
-  withOperands(() => run(batch, m, n, k, operand(out, true), operand(a), operand(b), alpha, beta));
+  const [x, y] = [plain(a), plain(b)];
+  const self = old === null ? null : plain(addend!.self);
+  withOperands(() => {
+    const target = operand(out, true);
+    const added = self === null ? target : operand(self, false, broadcast(self, shape));
+    run(batch, m, n, k, target, operand(x), operand(y), alpha, beta, added);
+  });
   return out;
 }
 
@@ -31,7 +51,7 @@ const columns = (t: Tensor): number => t.impl.layout.shape.at(-1)!;
 function multiply(a: Tensor, b: Tensor): Tensor {
   const device = commonDevice([a, b]);
   const shape = [...a.impl.layout.shape.slice(0, -1), columns(b)];
-  return multiplyInto(emptyTensor(shape, a.dtype, device), a, b, 1, 0);
+  return multiplyInto(emptyTensor(shape, a.dtype, device), a, b);
 }
 
 function refuseBool(op: string, dtype: DType): void {
@@ -222,12 +242,6 @@ function batched(a: Tensor, b: Tensor): Tensor {
 type Scaled = { beta?: Scalar; alpha?: Scalar };
 const scaled = "* beta:scalar=1 alpha:scalar=1";
 
-/** The accumulator broadcast to the result's shape, as its first value. */
-function seed(self: Tensor, shape: readonly number[], beta: number): Tensor {
-  const out = emptyTensor(shape, self.dtype, self.device);
-  return beta === 0 ? out : copyKernel.into([self], out);
-}
-
 /** A factor as PyTorch casts it: an integer product takes its whole part. */
 const factor = (value: unknown, dtype: DType): number =>
   dtype.isFloatingPoint ? Number(value) : Math.trunc(Number(value));
@@ -247,7 +261,8 @@ export const addmm: Op<[mat1: Tensor, mat2: Tensor], "mat1 mat2", Scaled> = cust
       () => `self and mat2 must have the same dtype, but got ${self.dtype.scalarName} and ${a.dtype.scalarName}`,
     );
     const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
-    const out = multiplyInto(seed(self, [rows(a), columns(b)], beta), a, b, alpha, beta);
+    const out = emptyTensor([rows(a), columns(b)], self.dtype, self.device);
+    multiplyInto(out, a, b, alpha, { self, beta });
     const [flipA, flipB] = [isFlipped(a), isFlipped(b)];
     return differentiable("AddmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
@@ -276,8 +291,8 @@ export const baddbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scal
     const b = v.batch2 as Tensor;
     checkBmm(a, b);
     const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
-    const shape = [a.shape[0]!, a.shape[1]!, b.shape[2]!];
-    const out = multiplyInto(seed(self, shape, beta), a, b, alpha, beta);
+    const out = emptyTensor([a.shape[0]!, a.shape[1]!, b.shape[2]!], self.dtype, self.device);
+    multiplyInto(out, a, b, alpha, { self, beta });
     return differentiable("BaddbmmBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
       needs[1] ? times(g!.bmm(y!.transpose(1, 2)), alpha) : null,
@@ -318,9 +333,9 @@ export const addmv: Op<[mat: Tensor, vec: Tensor], "mat vec", Scaled> = custom(
     );
     sameDType(a, b);
     const [alpha, beta] = [factor(v.alpha, self.dtype), factor(v.beta, self.dtype)];
-    const m = a.shape[0]!;
-    const out = seed(self, [m], beta);
-    multiplyInto(out.unsqueeze(1), a.detach(), b.detach().unsqueeze(1), alpha, beta);
+    const out = emptyTensor([a.shape[0]!], self.dtype, self.device);
+    const column = self.dim() === 0 ? self.detach() : self.detach().unsqueeze(1);
+    multiplyInto(out.unsqueeze(1), a.detach(), b.detach().unsqueeze(1), alpha, { self: column, beta });
     return differentiable("AddmvBackward0", out, [self, a, b], savedForProduct(a, b), ([g], [x, y], needs) => [
       needs[0] ? times(g!, beta) : null,
       needs[1] ? times(g!.outer(y!), alpha) : null,

@@ -2,7 +2,8 @@
 
 import { mode } from "../autograd/mode.ts";
 import { requiresGrad } from "../autograd/node.ts";
-import { type DType, int64, type TypedArray } from "../core/dtype.ts";
+import { Complex } from "../core/complex.ts";
+import { complex64, type DType, int64, type TypedArray } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { type Layout, wrapDim } from "../core/layout.ts";
 import { relieve } from "../core/memory.ts";
@@ -14,6 +15,7 @@ import { Tensor } from "../core/tensor.ts";
 import { bfloat16ToNumber, halfToNumber } from "../ir/half.ts";
 import { type Attributes, attributes } from "./attributes.ts";
 import type { Sizes } from "./call.ts";
+import { viewAsReal } from "./complex.ts";
 import { copy_, fill_, isContiguousIn, MemoryFormat, zero_ } from "./copy.ts";
 import type { NonzeroMethod } from "./equality.ts";
 import type { ExtremumMethod } from "./extrema.ts";
@@ -59,7 +61,7 @@ export class TypedStorage {
   /** The elements as numbers. */
   tolist(): Scalar[] {
     const read = reader(this.#storage.window(this.dtype), this.dtype);
-    return Array.from({ length: this.size() }, (_, i) => plain(read(i)));
+    return Array.from({ length: this.size() }, (_, i) => exact(read(i)));
   }
 
   /** An independent copy. */
@@ -79,13 +81,15 @@ export type Nested = Scalar | Nested[];
 
 /** A tensor's memory in the `ndarray` convention. */
 export interface NumpyArray {
-  /** Covers exactly the storage. */
+  /** Covers exactly the storage; a complex element `e` lies at `data[2 * e]` and `data[2 * e + 1]`. */
   readonly data: TypedArray;
   readonly shape: number[];
   /** In elements. */
   readonly stride: number[];
   /** In elements. */
   readonly offset: number;
+  /** Of complex tensors only. */
+  readonly dtype?: "complex64" | "complex128";
 }
 
 export interface Members extends Attributes {
@@ -108,8 +112,11 @@ export interface Members extends Attributes {
   isSetTo(other: Tensor): boolean;
   /** The storage as elements of this dtype. */
   storage(): TypedStorage;
-  /** The number in a tensor of one element; an int64 beyond 2^53 needs `{ bigint: true }`. */
-  item(): number;
+  /**
+   * The number in a tensor of one element; an int64 beyond 2^53 needs `{ bigint: true }`. It is boolean for a bool tensor
+   * and `Complex` for a complex one, which the types take from the caller: `x.item<torch.Complex>()`.
+   */
+  item<T extends number | boolean | Complex = number>(): T;
   item(options: { bigint: true }): bigint;
   /** Nested lists of the elements. */
   // biome-ignore lint/suspicious/noExplicitAny: the depth of the lists depends on the rank, which types do not carry.
@@ -150,8 +157,11 @@ export interface Members extends Attributes {
   [Symbol.iterator](): Iterator<Tensor>;
 }
 
-/** Reads a storage's elements as numbers, bigints for int64, booleans for bool. */
+/** Reads a storage's elements as numbers, bigints for int64, booleans for bool, Complex for complex. */
 export function reader(window: TypedArray, dtype: DType): (i: number) => Scalar {
+  const sign = dtype.isLazy ? -1 : 1;
+  if (dtype.isComplex) return (i) => new Complex(window[2 * i] as number, sign * (window[2 * i + 1] as number));
+  if (dtype.isLazy) return (i) => -window[i]!;
   switch (dtype.name) {
     case "bool":
       return (i) => window[i] !== 0;
@@ -165,7 +175,7 @@ export function reader(window: TypedArray, dtype: DType): (i: number) => Scalar 
 }
 
 /** A bigint as a number where it fits. */
-function plain(value: Scalar): Scalar {
+function exact(value: Scalar): Scalar {
   if (typeof value !== "bigint") return value;
   const n = Number(value);
   check(
@@ -189,8 +199,9 @@ function nested(layout: Layout, read: (i: number) => Scalar): Nested {
   return walk(0, layout.offset);
 }
 
-function readAll(self: Tensor): TypedArray {
-  needData(self);
+function readAll(given: Tensor): TypedArray {
+  needData(given);
+  const self = given.dtype.isComplex ? viewAsReal(given.detach().resolveConj()) : given.detach().resolveNeg();
   const { layout, storage, dtype } = self.impl;
   const window = storage.window(dtype);
   const widen = dtype.itemsize === 2 && dtype.category === "float";
@@ -215,12 +226,19 @@ function asNumpy(self: Tensor): NumpyArray {
     () => "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
   );
   const { storage, layout, dtype } = self.impl;
+  const [bit, cure] = dtype.isComplex ? ["conjugate", "resolveConj"] : ["negative", "resolveNeg"];
+  check(
+    !dtype.isLazy,
+    () => `Can't call numpy() on Tensor that has ${bit} bit set. Use tensor.${cure}().numpy() instead.`,
+  );
   if (dtype.name === "bfloat16") throw new TypeError("Got unsupported ScalarType BFloat16");
   if (storage.host === null) {
     storage.moveToHost();
     announce(() => ({ kind: "share", storage }));
   }
-  return { data: storage.window(dtype), shape: [...layout.shape], stride: [...layout.strides], offset: layout.offset };
+  const { shape, strides, offset } = layout;
+  const array = { data: storage.window(dtype), shape: [...shape], stride: [...strides], offset };
+  return dtype.isComplex ? { ...array, dtype: dtype === complex64 ? "complex64" : "complex128" } : array;
 }
 
 const methods: Partial<Members> & ThisType<Tensor> = {
@@ -257,13 +275,13 @@ const methods: Partial<Members> & ThisType<Tensor> = {
     const { storage, layout, dtype } = this.impl;
     const value = reader(storage.window(dtype), dtype)(layout.offset);
     if (options.bigint && dtype === int64) return value as never;
-    return plain(value) as never;
+    return exact(value) as never;
   },
   tolist(options = {}) {
     needData(this);
     const { storage, layout, dtype } = this.impl;
     const read = reader(storage.window(dtype), dtype);
-    return nested(layout, options.bigint ? read : (i) => plain(read(i)));
+    return nested(layout, options.bigint ? read : (i) => exact(read(i)));
   },
   numpy() {
     return asNumpy(this);
@@ -302,7 +320,7 @@ function printTensor(self: Tensor): string {
   return formatTensor(
     {
       shape: self.shape,
-      dtype,
+      dtype: self.dtype,
       device: String(self.device),
       element: (index) => read(index.reduce((o, i, d) => o + i * layout.strides[d]!, layout.offset)),
       requiresGrad: requiresGrad(self),
@@ -336,7 +354,17 @@ export function installMembers(): void {
       configurable: true,
     });
   };
+  const setter = (name: string, place: (t: Tensor) => Tensor): void => {
+    const descriptor = Object.getOwnPropertyDescriptor(proto, name);
+    Object.defineProperty(proto, name, {
+      ...descriptor,
+      set(this: Tensor, value: Tensor | Scalar) {
+        place(this).copy_(value);
+      },
+    });
+  };
   for (const [name, get] of Object.entries(attributes.getters)) getter(name, get);
+  for (const [name, place] of Object.entries(attributes.setters)) setter(name, place);
   getter("T", reversedDims);
   getter("mT", matrixTranspose);
   getter("H", conjugateTranspose);

@@ -1,6 +1,7 @@
 /** How tensors become operands of kernels: addresses in the heap, with host storages copied in and out. */
 
 import { mode } from "../autograd/mode.ts";
+import { type Complex, isComplexNumber } from "../core/complex.ts";
 import { cpu, type Device, meta } from "../core/device.ts";
 import type { DType } from "../core/dtype.ts";
 import { RuntimeError } from "../core/errors.ts";
@@ -89,6 +90,16 @@ export function commonDevice(tensors: readonly Tensor[]): Device {
     device = d;
   }
   return device ?? cpu;
+}
+
+/** Complex numbers among operands as tensors without dims, since kernels read two parts of them. */
+export function numbersAsTensors<T>(operands: readonly (T | Complex)[], dtype: DType): readonly (T | Tensor)[] {
+  return operands.map((x) => {
+    if (!isComplexNumber(x)) return x;
+    const t = emptyTensor([], dtype);
+    (t.impl.storage.window(dtype) as Float64Array).set([x.re, x.im]);
+    return t;
+  });
 }
 
 /** Whether kernels have nothing to do for these. */

@@ -3,7 +3,7 @@ import { int64 } from "../core/dtype.ts";
 import type { NamedTuple } from "../core/namedtuple.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { runner } from "../ir/runtime.ts";
-import { differentiable } from "./define.ts";
+import { differentiable, plain } from "./define.ts";
 import { addressOf, emptyTensor, isMeta, withOperands } from "./operands.ts";
 
 /** Values and the int64 positions they came from. */
@@ -12,11 +12,11 @@ export type ValuesIndices = NamedTuple<Tensor, readonly ["values", "indices"]>;
 /** The elements along `dim` in order and their positions, without autograd; `self` is detached already. */
 export function sortRaw(self: Tensor, dim: number, descending: boolean): [values: Tensor, indices: Tensor] {
   const swapped = self.dim() === 0 ? self.reshape([1]) : self.transpose(dim, -1);
-  const input = swapped.contiguous();
+  const input = plain(swapped.contiguous());
   const values = emptyTensor(input.shape, self.dtype, self.device);
   const indices = emptyTensor(input.shape, int64, self.device);
   if (self.numel() > 0 && !isMeta(self)) {
-    const run = runner({ skeleton: "sort", dtype: self.dtype.name, descending });
+    const run = runner({ skeleton: "sort", dtype: self.dtype.stored, descending });
     const length = input.shape.at(-1)!;
     withOperands(() =>
       run(input.numel() / length, length, addressOf(values, true), addressOf(indices, true), addressOf(input)),

@@ -3,23 +3,34 @@
 import { checkInplace, rebase } from "../autograd/inplace.ts";
 import { mode } from "../autograd/mode.ts";
 import { attach, type Formula, FormulaNode, recording, requiresGrad, SavedTensor } from "../autograd/node.ts";
-import { bool, canCast, type DType, type DTypeName } from "../core/dtype.ts";
+import { bool, canCast, type DType, type StoredName } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { broadcastShapes, equalShapes, Layout, list, outputOrder } from "../core/layout.ts";
 import { heap } from "../core/memory.ts";
 import { type Operand, resultType, type Scalar, scalarBigInt, toFloat } from "../core/scalar.ts";
 import { bump, isTensor, type Tensor } from "../core/tensor.ts";
+import { complexGradient } from "../ir/complex/derive.ts";
 import { derive, mulGrad } from "../ir/derive.ts";
 import type { Expr } from "../ir/expr.ts";
-import { load } from "../ir/expr.ts";
+import { conj, load } from "../ir/expr.ts";
 import { type Operand as KernelOperand, laneDType, type PointwiseRun } from "../ir/kernel.ts";
 import { loadsOf, mapLoads } from "../ir/loads.ts";
 import { Kept, runner } from "../ir/runtime.ts";
 import { simplify } from "../ir/simplify.ts";
-import { addressOf, commonDevice, emptyLike, isMeta, unstage } from "./operands.ts";
+import { addressOf, commonDevice, emptyLike, isMeta, numbersAsTensors, unstage } from "./operands.ts";
 
-/** How the result's dtype follows from the operands': promoted; floats only; always bool. */
-export type DTypeRule = "promote" | "float" | "bool";
+/**
+ * How the result's dtype follows from the operands': promoted; floats only; always bool; floats, and of complex operands
+ * the dtype of the parts; complex with parts of the operands' dtype.
+ */
+export type DTypeRule = "promote" | "float" | "bool" | "real" | "complex";
+
+/** The dtype of what is computed in `compute`. */
+function resultOf(rule: DTypeRule, compute: DType): DType {
+  if (rule === "bool") return bool;
+  if (rule === "real") return compute.toReal();
+  return rule === "complex" ? compute.toComplex() : compute;
+}
 
 /** The derivative with respect to one input, over the gradient, the inputs and the result. */
 export type GradRule = (g: Expr, inputs: readonly Expr[], out: Expr) => Expr;
@@ -57,6 +68,7 @@ export class Pointwise {
   #boolInputs: readonly boolean[] | undefined;
   readonly #spec: PointwiseSpec;
   readonly #compiled = new Kept<Compiled>();
+  /** By input; those of complex results come after those of real ones. */
   readonly #derivatives: (Derivative | null | undefined)[] = [];
   readonly #recipes = new Map<number, Recipe>();
 
@@ -81,7 +93,7 @@ export class Pointwise {
   /** The dtype that the operands are computed in. */
   computeDType(inputs: readonly Operand[]): DType {
     const common = this.#oneFloat(inputs) ?? resultType(inputs.filter((_, i) => !this.#asBool[i]));
-    return this.rule === "float" ? toFloat(common) : common;
+    return this.rule === "float" || this.rule === "real" ? toFloat(common) : common;
   }
 
   /** The float dtype that all tensors have, which no number changes; undefined where promotion has to decide. */
@@ -89,8 +101,12 @@ export class Pointwise {
     let dtype: DType | undefined;
     for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i]!;
-      if (this.#asBool[i] || !isTensor(x)) continue;
-      const own = x.impl.dtype;
+      if (this.#asBool[i]) continue;
+      if (!isTensor(x)) {
+        if (typeof x === "object") return undefined; // a complex number
+        continue;
+      }
+      const own = x.impl.dtype.shown;
       if (own.category !== "float" || (dtype !== undefined && own !== dtype)) return undefined;
       dtype = own;
     }
@@ -100,16 +116,16 @@ export class Pointwise {
   /** The result, recorded by autograd where an input requires it. */
   apply(inputs: readonly Operand[]): Tensor {
     const compute = this.computeDType(inputs);
-    const out = this.#fresh(inputs, this.rule === "bool" ? bool : compute);
+    const out = this.#fresh(inputs, resultOf(this.rule, compute));
     this.#run(inputs, out, compute);
-    if (!mode.grad || !out.impl.dtype.isFloatingPoint || !inputs.some(requires)) return out;
-    return this.#record(inputs, out);
+    if (!mode.grad || !out.impl.dtype.isDifferentiable || !inputs.some(requires)) return out;
+    return this.#record(inputs, out, compute.isComplex);
   }
 
   /** The same, written into `self`, which is also input 0 (or no input at all, for fills). */
   applyInplace(self: Tensor, inputs: readonly Operand[]): Tensor {
     const compute = this.computeDType(inputs);
-    const result = this.rule === "bool" ? bool : compute;
+    const result = resultOf(this.rule, compute);
     const tensors = inputs.filter(isTensor);
     const recorded = recording(tensors);
     checkInplace(self, recorded);
@@ -117,7 +133,7 @@ export class Pointwise {
       canCast(result, self.impl.dtype),
       () => `result type ${result.scalarName} can't be cast to the desired output type ${self.impl.dtype.scalarName}`,
     );
-    const history = recorded ? this.#prepare(inputs, self) : null;
+    const history = recorded ? this.#prepare(inputs, self, compute.isComplex) : null;
     commonDevice(tensors);
     checkWritable(self, tensors);
     this.#run(inputs, self, compute);
@@ -141,8 +157,9 @@ export class Pointwise {
     return emptyLike(resultLayout(tensors), dtype, device);
   }
 
-  #run(inputs: readonly Operand[], out: Tensor, compute: DType): void {
+  #run(given: readonly Operand[], out: Tensor, compute: DType): void {
     if (out.impl.layout.numel === 0 || isMeta(out)) return;
+    const inputs = compute.isComplex ? numbersAsTensors(given, compute) : given;
     const compiled = this.#compile(inputs, out, compute);
     const mask = denseMask(inputs, out);
     try {
@@ -154,38 +171,47 @@ export class Pointwise {
   }
 
   #compile(inputs: readonly Operand[], out: Tensor, compute: DType): Compiled {
-    let key = out.impl.dtype.index * 16 + compute.index;
-    for (const x of inputs) key = key * 16 + (isTensor(x) ? x.impl.dtype.index : 15);
+    let key = out.impl.dtype.index * 32 + compute.index;
+    for (const x of inputs) key = key * 32 + (isTensor(x) ? x.impl.dtype.index : 31);
     return this.#compiled.get(key, () => {
-      const names = inputs.map((x): DTypeName => (isTensor(x) ? x.impl.dtype.name : laneDType[compute.lane]));
+      const names = inputs.map((x): StoredName => (isTensor(x) ? x.impl.dtype.stored : laneDType[compute.lane]));
       const run = runner({
         skeleton: "pointwise",
         expr: this.expr,
         lane: compute.lane,
         inputs: names,
-        output: out.impl.dtype.name,
+        output: out.impl.dtype.stored,
       });
       return { run, dense: [] };
     });
   }
 
   /** The derivative with respect to an input, or null where it is zero everywhere. */
-  #derivative(i: number): Derivative | null {
-    let d = this.#derivatives[i];
+  #derivative(i: number, complex: boolean): Derivative | null {
+    const at = complex ? this.arity + i : i;
+    let d = this.#derivatives[at];
     if (d !== undefined) return d;
-    const inputs = Array.from({ length: this.arity }, (_, j) => load(1 + j));
     const rule = this.#spec.grads?.[i] ?? null;
+    // The rules have complex derivatives: the gradient is the incoming one times the conjugate of the slope.
+    const read = (j: number): Expr => (complex ? conj(load(1 + j)) : load(1 + j));
     const expr =
       rule === null
-        ? mulGrad(
+        ? this.#chainRule(i, complex)
+        : rule(
             load(0),
-            mapLoads(derive(this.expr, i), (j) => j + 1),
-          )
-        : rule(load(0), inputs, load(1 + this.arity));
+            Array.from({ length: this.arity }, (_, j) => read(j)),
+            read(this.arity),
+          );
     const simple = simplify(expr);
     d = simple.op === "const" && simple.value === 0 ? null : this.#compact(simple);
-    this.#derivatives[i] = d;
+    this.#derivatives[at] = d;
     return d;
+  }
+
+  #chainRule(i: number, complex: boolean): Expr {
+    const next = (expr: Expr): Expr => mapLoads(expr, (j) => j + 1);
+    if (complex) return complexGradient(load(0), next(this.expr), i + 1);
+    return mulGrad(load(0), next(derive(this.expr, i)));
   }
 
   /** Renumbers the loads of a derivative so that it takes only what it reads; the gradient always comes first. */
@@ -202,33 +228,34 @@ export class Pointwise {
     return { kernel, reads };
   }
 
-  #record(inputs: readonly Operand[], out: Tensor): Tensor {
-    const history = this.#prepare(inputs, null);
+  #record(inputs: readonly Operand[], out: Tensor, complex: boolean): Tensor {
+    const history = this.#prepare(inputs, null, complex);
     history.finish(out);
     attach(history.node, [out]);
     return out;
   }
 
   /** What recording needs to know where these inputs, as bits, require their gradients. */
-  #recipe(wanted: number): Recipe {
-    let recipe = this.#recipes.get(wanted);
+  #recipe(wanted: number, complex: boolean): Recipe {
+    const key = complex ? ~wanted : wanted;
+    let recipe = this.#recipes.get(key);
     if (recipe === undefined) {
       const derivatives = Array.from({ length: this.arity }, (_, i) =>
-        wanted & (1 << i) ? this.#derivative(i) : null,
+        wanted & (1 << i) ? this.#derivative(i, complex) : null,
       );
       const reads = new Set(derivatives.flatMap((d) => d?.reads ?? []));
       const inputs = derivatives.map((_, j) => reads.has(1 + j));
       recipe = { derivatives, inputs, out: reads.has(1 + this.arity), keeps: [...reads].some((j) => j > 0) };
-      this.#recipes.set(wanted, recipe);
+      this.#recipes.set(key, recipe);
     }
     return recipe;
   }
 
   /** Builds the node before the write; `finish` saves the result after it. */
-  #prepare(inputs: readonly Operand[], written: Tensor | null): History {
+  #prepare(inputs: readonly Operand[], written: Tensor | null, complex: boolean): History {
     let wanted = 0;
     for (let i = 0; i < inputs.length; i++) if (requires(inputs[i]!)) wanted |= 1 << i;
-    const recipe = this.#recipe(wanted);
+    const recipe = this.#recipe(wanted, complex);
     const saved: (SavedTensor | null)[] = inputs.map((x, j) => {
       if (!isTensor(x) || !recipe.inputs[j]) return null;
       // The write would destroy what the derivative reads.

@@ -1,4 +1,5 @@
 /** Random numbers in place: `uniform_`, `normal_`, `random_`, … Methods only, as in PyTorch. */
+import { isComplexNumber } from "../core/complex.ts";
 import { fillBernoulli, fillBernoulliEach, fillGeometric, fillRandom, fillRandomBetween } from "../core/discrete.ts";
 import { typeName } from "../core/errors.ts";
 import type { Generator } from "../core/generator.ts";
@@ -23,20 +24,26 @@ export interface Drawn {
   generator?: Generator | null;
 }
 
-/** Normal draws for a tensor: blocks of sixteen where memory has no gaps, else one by one. */
+/**
+ * Normal draws for a tensor: blocks of sixteen where memory has no gaps, else one by one. The parts of complex numbers
+ * have half the variance each.
+ */
 export function normalSampler(g: Generator, mean: number, std: number): Sampler {
-  return (out, dtype, inOrder) => (inOrder ? fillNormal : fillNormalSerial)(out as Reals, dtype, g, mean, std);
+  return (out, dtype, inOrder) => {
+    const spread = dtype.isComplex ? std / Math.SQRT2 : std;
+    (inOrder ? fillNormal : fillNormalSerial)(out as Reals, dtype.toReal(), g, mean, spread);
+  };
 }
 
 /** Uniform draws for a tensor. */
 export function uniformSampler(g: Generator, from: number, to: number): Sampler {
-  return (out, dtype) => fillUniform(out as Reals, dtype, g, from, to);
+  return (out, dtype) => fillUniform(out as Reals, dtype.toReal(), g, from, to);
 }
 
 /** An integer argument, exact also beyond 2^53. */
 export function bigArgument(op: string, name: string, value: Scalar): bigint {
-  if (typeof value === "number" && !Number.isInteger(value)) {
-    throw new TypeError(`${op}(): argument '${name}' must be int, not float`);
+  if (isComplexNumber(value) || (typeof value === "number" && !Number.isInteger(value))) {
+    throw new TypeError(`${op}(): argument '${name}' must be int, not ${typeName(value)}`);
   }
   return BigInt(value);
 }

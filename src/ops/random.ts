@@ -162,7 +162,7 @@ export const randperm: Randperm = fn<Randperm>(
     const n = v.n as number;
     const dtype = (v.dtype as DType | null) ?? int64;
     check(n >= 0, () => `Trying to create tensor with negative dimension ${n}: [${n}]`);
-    if (dtype.name === "bool") throw missing("randperm", dtype);
+    if (dtype.name === "bool" || dtype.isComplex) throw missing("randperm", dtype);
     check(n <= (longest[dtype.name] ?? Infinity), () => `n is too large for result tensor type: '${dtype}'`);
     const generator = generatorOf("randperm", v);
     const out = emptyTensor([n], dtype, deviceOf(v));

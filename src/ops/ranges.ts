@@ -1,7 +1,9 @@
 /** Sequences: `arange`, `linspace`, `logspace`, `eye`. */
+import { Complex, isComplexNumber } from "../core/complex.ts";
 import { type DType, int64 } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import type { Values } from "../core/params.ts";
+import { cNames, missing } from "../core/sampling.ts";
 import { getDefaultDtype, resultType, type Scalar } from "../core/scalar.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
@@ -43,7 +45,7 @@ export const arange: Arange = fn<Arange>(
     check(s !== 0, () => "step must be nonzero");
     check(Number.isFinite(a) && Number.isFinite(b), () => `unsupported range: ${a} -> ${b}`);
     check(s > 0 ? b >= a : b <= a, () => "upper bound and larger bound inconsistent with step sign");
-    check(dtype.name !== "bool", () => `"arange_cpu" not implemented for 'Bool'`);
+    if (dtype.name === "bool" || dtype.isComplex) throw missing("arange_cpu", dtype);
     const count = Math.ceil((b - a) / s);
     if (dtype === int64) {
       const [first, by] = [BigInt(Math.trunc(a)), BigInt(Math.trunc(s))];
@@ -74,45 +76,63 @@ export const range: Range = fn<Range>(
     check(Number.isFinite(a) && Number.isFinite(b), () => `unsupported range: ${a} -> ${b}`);
     check(s > 0 ? b >= a : b <= a, () => "upper bound and lower bound inconsistent with step sign");
     const dtype = (v.dtype as DType | null) ?? getDefaultDtype();
+    if (dtype.isComplex) throw missing("range_cpu", dtype);
     return sequence(Math.floor((b - a) / s) + 1, dtype, v, (i) => a + s * i);
   },
 );
 
 /** `linspace(start, end, steps)`. */
 export interface Linspace {
-  (start: number, end: number, steps: number, options?: CreateOptions): Tensor;
+  (start: number | Complex, end: number | Complex, steps: number, options?: CreateOptions): Tensor;
   readonly op: OpInfo;
 }
 
-function spaced(v: Values, dtype: DType, map: (x: number) => number): Tensor {
-  const [start, end, steps] = [v.start as number, v.end as number, v.steps as number];
-  check(steps >= 0, () => "number of steps must be non-negative");
+/** `steps` evenly spaced numbers from `start` to `end`, from both ends, so that the last one is exact. */
+function evenly(start: number, end: number, steps: number): (i: number) => number {
   const step = (end - start) / (steps - 1);
   const half = Math.floor(steps / 2);
-  // From both ends, so that the last value is exact.
-  return sequence(steps, dtype, v, (i) =>
-    map(steps === 1 ? start : i < half ? start + step * i : end - step * (steps - 1 - i)),
+  return (i) => (steps === 1 ? start : i < half ? start + step * i : end - step * (steps - 1 - i));
+}
+
+function spaced(op: string, v: Values, map: (re: number, im: number | null) => Scalar): Tensor {
+  const steps = v.steps as number;
+  check(steps >= 0, () => "number of steps must be non-negative");
+  const ends = [v.start, v.end].map((x) => (isComplexNumber(x) ? x : new Complex(Number(x))));
+  const complex = isComplexNumber(v.start) || isComplexNumber(v.end);
+  const given = v.dtype as DType | null;
+  const inferred = complex ? getDefaultDtype().toComplex() : getDefaultDtype();
+  check(
+    !complex || given === null || given.isComplex,
+    () =>
+      `torch.${op}(): inferred dtype ${cNames[inferred.name]} can't be safely cast to passed dtype ${given!.scalarName}`,
   );
+  const re = evenly(ends[0]!.re, ends[1]!.re, steps);
+  const im = evenly(ends[0]!.im, ends[1]!.im, steps);
+  return sequence(steps, given ?? inferred, v, (i) => map(re(i), complex ? im(i) : null));
 }
 
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. */
 export const linspace: Linspace = fn<Linspace>(
-  { name: "linspace", params: `start:float end:float steps:int ${factory}`, kind: "create" },
-  (v) => spaced(v, (v.dtype as DType | null) ?? getDefaultDtype(), (x) => x),
+  { name: "linspace", params: `start:scalar end:scalar steps:int ${factory}`, kind: "create" },
+  (v) => spaced("linspace", v, (re, im) => (im === null ? re : new Complex(re, im))),
 );
 
 /** `logspace(start, end, steps, base)`. */
 export interface Logspace {
-  (start: number, end: number, steps: number, base?: number, options?: CreateOptions): Tensor;
+  (start: number | Complex, end: number | Complex, steps: number, base?: number, options?: CreateOptions): Tensor;
   readonly op: OpInfo;
 }
 
 /** `base` to the power of `steps` exponents from `start` to `end`. */
 export const logspace: Logspace = fn<Logspace>(
-  { name: "logspace", params: `start:float end:float steps:int base:float=10 ${factory}`, kind: "create" },
+  { name: "logspace", params: `start:scalar end:scalar steps:int base:float=10 ${factory}`, kind: "create" },
   (v) => {
     const base = v.base as number;
-    return spaced(v, (v.dtype as DType | null) ?? getDefaultDtype(), (x) => base ** x);
+    return spaced("logspace", v, (re, im) => {
+      if (im === null) return base ** re;
+      const turn = im * Math.log(base);
+      return new Complex(base ** re * Math.cos(turn), base ** re * Math.sin(turn));
+    });
   },
 );
 

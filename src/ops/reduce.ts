@@ -1,5 +1,5 @@
 /** Reductions: one kernel over some dims, with or without them kept. */
-import { bool, type DType, int64, uint8 } from "../core/dtype.ts";
+import { bool, type DType, int64, type StoredName, uint8 } from "../core/dtype.ts";
 import { check, IndexError, RuntimeError } from "../core/errors.ts";
 import { contiguousStrides, wrapDim } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -62,14 +62,14 @@ export function reduceInto(
   if (out.impl.layout.numel === 0 || isMeta(out)) return out;
   const { dtype } = out.impl;
   const inputs = others.length === 0 ? [self] : [self, ...others];
-  const run = runnersOf<ReduceKernel>(spec).get(packed(inputs, dtype.index * 16 + compute.index), () => ({
+  const run = runnersOf<ReduceKernel<StoredName>>(spec).get(packed(inputs, dtype.index * 16 + compute.index), () => ({
     skeleton: "reduce",
     combine: spec.combine,
     pre: spec.pre ?? element,
     post: spec.post ?? null,
     lane: compute.lane,
-    inputs: inputs.map((t) => t.impl.dtype.name),
-    output: dtype.name,
+    inputs: inputs.map((t) => t.impl.dtype.stored),
+    output: dtype.stored,
   }));
   const { shape } = self.impl.layout;
   const outer = shape.map((_, d) => d).filter((d) => !dims.includes(d));
@@ -155,7 +155,7 @@ export function reduce<T extends { readonly op: OpInfo }>(d: ReduceDeclaration):
     const input = d.dtype === "sum" && dtype === bool ? self.bool() : self;
     const out = reduceRaw(input, d, dims, keepdim, d.dtype === "bool" || dtype === bool ? input.dtype : dtype, dtype);
     const grad = d.grad;
-    if (grad === undefined || !dtype.isFloatingPoint) return out;
+    if (grad === undefined || !dtype.isDifferentiable) return out;
     const saves = d.saves ?? "nothing";
     const { shape } = self.impl.layout;
     const count = dims.reduce((n, dim) => n * shape[dim]!, 1);
@@ -183,7 +183,7 @@ function outDType(d: ReduceDeclaration, input: DType, given: DType | null): DTyp
   if (d.dtype === "float") {
     const dtype = given ?? input;
     check(
-      dtype.isFloatingPoint,
+      dtype.isDifferentiable,
       () =>
         `${d.name}(): could not infer output dtype. ${given === null ? "Input" : "Optional"} dtype must be either a ` +
         `floating point or complex dtype. Got: ${dtype.scalarName}`,
@@ -191,7 +191,7 @@ function outDType(d: ReduceDeclaration, input: DType, given: DType | null): DTyp
     return dtype;
   }
   if (given !== null) return given;
-  if (d.dtype === "sum") return input.isFloatingPoint ? input : int64;
+  if (d.dtype === "sum") return input.isDifferentiable ? input : int64;
   return d.dtype === "same" || input === uint8 ? input : bool;
 }
 

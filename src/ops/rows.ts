@@ -84,7 +84,7 @@ export class RowOp {
 }
 
 /** Whether elements are stored as they are computed: one rounding per operation, as a composition has it. */
-export const isWide = (dtype: DType): boolean => dtype.category === "float" && dtype.itemsize >= 4;
+export const isWide = (dtype: DType): boolean => dtype.isFloatingPoint && dtype.itemsize >= 4 && !dtype.isLazy;
 
 /** Writes a number of float dtype `dtype` where kernels read it; returns its address. */
 export function placeNumber(value: number, slot: number, dtype: DType): number {

@@ -9,15 +9,22 @@ import * as ir from "../ir/expr.ts";
 import type { ScanKernel } from "../ir/kernel.ts";
 import { runner } from "../ir/runtime.ts";
 import type { DTypeLike, Op, OpInplace } from "./call.ts";
-import { custom, differentiable, pointwise } from "./define.ts";
+import { custom, differentiable, plain, pointwise } from "./define.ts";
 import { emptyTensor, isMeta, operand, withOperands } from "./operands.ts";
 import { selected, type ValuesIndices } from "./ordering.ts";
 import { cumprodGrad, reverseCumsum } from "./products.ts";
 
-function scanRaw(self: Tensor, combine: ScanKernel["combine"], dim: number, dtype: DType, indices?: Tensor): Tensor {
+function scanRaw(given: Tensor, combine: ScanKernel["combine"], dim: number, dtype: DType, indices?: Tensor): Tensor {
+  const self = plain(given);
   const out = emptyTensor(self.shape, dtype, self.device);
   if (out.numel() === 0 || isMeta(out)) return out;
-  const run = runner({ skeleton: "scan", combine, input: self.dtype.name, lane: dtype.lane, output: dtype.name });
+  const run = runner({
+    skeleton: "scan",
+    combine,
+    input: self.impl.dtype.stored,
+    lane: dtype.lane,
+    output: dtype.stored,
+  });
   const outer = self.shape.filter((_, d) => d !== dim);
   const last = (t: Tensor, written = false) => {
     const { strides } = t.impl.layout;
@@ -35,7 +42,7 @@ const params = "dim:int * dtype:dtype?=null";
 
 /** Ints and bools accumulate as int64; an in-place form keeps the dtype by asking for it. */
 function accumulated(self: Tensor, dtype: DType | null): DType {
-  return dtype ?? (self.dtype.isFloatingPoint ? self.dtype : int64);
+  return dtype ?? (self.dtype.isDifferentiable ? self.dtype : int64);
 }
 
 /** The sum of each element and those before it along `dim`. */

@@ -30,7 +30,7 @@ function distinctDims(raw: readonly number[], rank: number): number[] {
 /** A copy of the elements that a layout names in the storage of `self`. */
 function copyOf(self: Tensor, layout: Layout): Tensor {
   const out = emptyTensor(layout.shape, self.dtype, self.device);
-  return copyKernel.into([wrap(self.impl.storage, layout, self.dtype)], out, self.dtype);
+  return copyKernel.into([wrap(self.impl.storage, layout, self.impl.dtype)], out, self.dtype);
 }
 
 /** A layout that walks these dims backwards. */
@@ -131,7 +131,7 @@ export const repeat: ByList = custom({ name: "repeat", params: "...repeats:ints"
   const strides = self.impl.layout.expand(padded).strides.flatMap((s) => [0, s]);
   const out = emptyTensor(shape, self.dtype, self.device);
   const target = wrap(out.impl.storage, Layout.contiguous(split), out.dtype);
-  const source = wrap(self.impl.storage, new Layout(split, strides, self.impl.layout.offset), self.dtype);
+  const source = wrap(self.impl.storage, new Layout(split, strides, self.impl.layout.offset), self.impl.dtype);
   copyKernel.into([source], target, self.dtype);
   const [own, counts] = [self.shape, repeats.map((_, d) => 2 * d)];
   return differentiable("RepeatBackward0", out, [self], [], ([g]) => [
@@ -355,7 +355,7 @@ export const vander: Op<[N?: number | null, increasing?: boolean], "N increasing
 
 /** The powers 0 to `n` - 1 of each element along a new last dim. */
 export function vanderPowers(x: Tensor, n: number): Tensor {
-  const base = x.dtype.isFloatingPoint ? x : x.to(int64);
+  const base = x.dtype.isDifferentiable ? x : x.to(int64);
   if (n === 0) return base.newEmpty([...x.shape, 0]);
   const columns: Tensor[] = [base.detach().newOnes(x.shape)];
   for (let i = 1; i < n; i++) columns.push(i === 1 ? base : columns[i - 1]!.mul(base));

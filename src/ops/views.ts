@@ -1,6 +1,5 @@
 /** Operators whose results share storage with their input. */
 
-import type { Device } from "../core/device.ts";
 import type { DType } from "../core/dtype.ts";
 import { check, IndexError, ValueError } from "../core/errors.ts";
 import { equalShapes, Layout, list, product, wrapDim } from "../core/layout.ts";
@@ -9,10 +8,8 @@ import { type Tensor, versionCell, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import type { Dims, Op, OpInfo, OpInplace, Sizes } from "./call.ts";
 import { contiguousFormat } from "./copy.ts";
-import { full } from "./create.ts";
 import { composite, copyKernel, custom, view as declareView, differentiable, makeView, makeViews } from "./define.ts";
 import { cat, stack } from "./join.ts";
-import { arange } from "./ranges.ts";
 
 /** An operator by sizes or dims, as separate numbers or one list. */
 export interface BySizes {
@@ -175,6 +172,12 @@ function viewSize(self: Tensor, size: readonly number[]): Tensor {
 function viewDType(self: Tensor, dtype: DType): Tensor {
   const from = self.dtype;
   if (dtype === from) return makeView(self, self.impl.layout, "AliasBackward0", (g) => g);
+  check(
+    !self.impl.dtype.isLazy,
+    () =>
+      `torch.Tensor.view is not supported for ${from.isComplex ? "conjugate view" : "tensors with negative bit set"} ` +
+      "tensors when converting to a different dtype.",
+  );
   // PyTorch does not differentiate through bits: the result shares memory and version, and is no view of autograd's.
   const out = wrap(self.impl.storage, reinterpret(self.impl.layout, from, dtype), dtype);
   out.impl.cell = versionCell(self);
@@ -386,7 +389,8 @@ export const expand: BySizes = declareView({
   grad: (g, { shape }) => g.sumToSize(shape),
 });
 
-function expandSize(input: Layout, size: readonly number[], self: Tensor): number[] {
+/** The shape that `self` takes when it is expanded to `size`; refuses what does not broadcast. */
+export function expandSize(input: Layout, size: readonly number[], self: Tensor): number[] {
   const lead = size.length - input.rank;
   check(
     lead >= 0,
@@ -525,56 +529,6 @@ export const asStrided: OpInplace<
     ),
 });
 
-/** The gradient of a base from that of a strided region of it; elements that the region repeats are summed. */
-export const asStridedBackward: Op<
-  [
-    shape: readonly number[],
-    strides: readonly number[],
-    offset: number,
-    regionStrides: readonly number[],
-    regionOffset: number,
-  ],
-  "shape strides offset regionStrides regionOffset"
-> = custom(
-  {
-    name: "asStridedBackward",
-    params: "shape:ints strides:ints offset:int regionStrides:ints regionOffset:int",
-    isFunction: false,
-  },
-  (g, v) => {
-    const base = new Layout(v.shape as number[], v.strides as number[], v.offset as number);
-    const region = new Layout(g.shape, v.regionStrides as number[], v.regionOffset as number);
-    return regionGradient(g, base, region);
-  },
-);
-
-/** Scatters `g`, laid out as `region`, into a tensor laid out as `base`, both over one imagined storage. */
-function regionGradient(g: Tensor, base: Layout, region: Layout): Tensor {
-  const start = Math.min(base.offset, region.offset);
-  const end = Math.max(base.end, region.end);
-  const positions = (layout: Layout): Tensor => positionsOf(layout, start, g.device);
-  const flat = g.newZeros([end - start]).indexAdd(0, positions(region), g.reshape(-1));
-  const out = flat.indexSelect(0, positions(base)).view(base.shape);
-  if (!base.selfOverlapping) return out;
-  // Each place of the storage that several elements of the base share gives each an equal part.
-  const ones = g.detach().newOnes([base.numel]);
-  const counts = g
-    .detach()
-    .newZeros([end - start])
-    .indexAdd(0, positions(base), ones);
-  return out.div(counts.indexSelect(0, positions(base)).view(base.shape));
-}
-
-/** Where each element of a layout lies, counted from `start`, as a 1-d int64 tensor. */
-function positionsOf(layout: Layout, start: number, device: Device): Tensor {
-  let sum = full([], layout.offset - start, { dtype: "int64", device });
-  layout.shape.forEach((n, d) => {
-    const steps = arange(0, n, 1, { dtype: "int64", device }).mul(layout.strides[d]!);
-    sum = sum.unsqueeze(-1).add(steps);
-  });
-  return sum.reshape(-1);
-}
-
 // ---------------------------------------------------------------- several views
 
 /** The slices of a dim, without the dim. */
@@ -701,5 +655,5 @@ export function conjugateTranspose(self: Tensor): Tensor {
     self.dim() === 2 || self.dim() === 0,
     () => `tensor.H is only supported on matrices (2-D tensors). Got ${self.dim()}-D tensor.`,
   );
-  return self.dim() === 0 ? self : self.transpose(0, 1);
+  return (self.dim() === 0 ? self : self.transpose(0, 1)).conj();
 }

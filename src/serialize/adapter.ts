@@ -13,10 +13,12 @@ export interface Description {
   readonly offset: number;
   readonly requiresGrad: boolean;
   readonly isParameter: boolean;
+  /** What waits to be carried out when the tensor is read. */
+  readonly pending?: "conj" | "neg";
 }
 
 /** Where a tensor to be made lies in its storage. */
-export type Placement = Pick<Description, "dtype" | "shape" | "strides" | "offset" | "requiresGrad">;
+export type Placement = Pick<Description, "dtype" | "shape" | "strides" | "offset" | "requiresGrad" | "pending">;
 
 /** A whole module as a pickle has it. */
 export interface ModuleParts {

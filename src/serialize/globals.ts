@@ -1,4 +1,5 @@
 /** The allow-list: everything that a checkpoint may name. Each entry builds data from data. */
+import { Complex } from "../core/complex.ts";
 import { device } from "../core/device.ts";
 import { dtypes } from "../core/dtype.ts";
 import { sizeOf } from "../core/layout.ts";
@@ -80,9 +81,16 @@ function makeDevice(args: readonly unknown[]): unknown {
   return device(type, index ?? null);
 }
 
+function complexNumber(args: readonly unknown[]): Complex {
+  const [re, im] = args;
+  const isNumber = (x: unknown): x is number | bigint => typeof x === "number" || typeof x === "bigint";
+  if (args.length !== 2 || !isNumber(re) || !isNumber(im)) throw bad("complex");
+  return new Complex(Number(re), Number(im));
+}
+
 /** dtypes that files may name and that have no counterpart here. */
 const foreignDTypes =
-  /^(complex(32|64|128)|cfloat|cdouble|uint(16|32|64)|q(u?int8|int32)|quint\dx\d|float8_\w+|float4_\w+|u?int[1-7]|bits\w+)$/;
+  /^(b?complex32|chalf|uint(16|32|64)|q(u?int8|int32)|quint\dx\d|float8_\w+|float4_\w+|u?int[1-7]|bits\w+)$/;
 
 function constant(module: string, name: string): unknown {
   if (module !== "torch") return undefined;
@@ -127,9 +135,7 @@ export function allowedGlobals(
     allow(`${module}.set`, (args) => new Set(items(args, "set")));
     allow(`${module}.frozenset`, (args) => new Set(items(args, "frozenset")));
     allow(`${module}.bytearray`, bytearray);
-    allow(`${module}.complex`, () => {
-      throw new UnpicklingError("Weights only load failed. Cresset has no complex numbers");
-    });
+    allow(`${module}.complex`, complexNumber);
   }
   allow("torch._utils._rebuild_tensor", (args) => build.tensor([...args.slice(0, 4), false, null], null));
   allow("torch._utils._rebuild_tensor_v2", (args) => build.tensor(args, null));

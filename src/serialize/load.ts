@@ -133,7 +133,8 @@ export class Loader implements PickleHost, TensorBuilder {
     const [storage, offset, shape, strides, requiresGrad, hooks, metadata] = args;
     const name = "_rebuild_tensor";
     this.#check(storage instanceof LoadedStorage, () => `${name} of something that is no storage`);
-    this.#check(isEmpty(hooks) && isEmpty(metadata), () => `${name} with hooks or metadata (such as a conjugate view)`);
+    const pending = pendingOf(metadata);
+    this.#check(isEmpty(hooks) && pending !== null, () => `${name} with hooks or unknown metadata`);
     this.#check(
       Array.isArray(shape) && Array.isArray(strides) && shape.length === strides.length && shape.length <= mostDims,
       () => `${name}: sizes and strides of different length`,
@@ -145,6 +146,7 @@ export class Loader implements PickleHost, TensorBuilder {
       strides: strides.map((value) => count(value, name)),
       offset: count(offset, name),
       requiresGrad: requiresGrad && !this.#detached,
+      ...(pending === "" ? {} : { pending }),
     };
     this.#checkBounds(storage, placement);
     return this.#adapter.makeTensor(storage.storage, placement);
@@ -177,6 +179,16 @@ export class Loader implements PickleHost, TensorBuilder {
     );
     return this.#adapter.makeParameter(data, requiresGrad);
   }
+}
+
+/** Which view of its storage a tensor's metadata says that it is: `""` for none, null where it says anything else. */
+function pendingOf(metadata: unknown): "conj" | "neg" | "" | null {
+  if (isEmpty(metadata)) return "";
+  if (!(metadata instanceof PyDict)) return null;
+  const set = [...metadata.items].filter(([, value]) => value !== false);
+  if (set.length === 0) return "";
+  const [name, value] = set[0]!;
+  return set.length === 1 && value === true && (name === "conj" || name === "neg") ? name : null;
 }
 
 const isEmpty = (value: unknown): boolean =>

@@ -60,7 +60,7 @@ export async function loadz(src: LoadSource): Promise<Map<string, Tensor>> {
 /** The file in two pieces. Tensors in Fortran order stay so, as in NumPy; others are written row by row. */
 function chunksOf(x: unknown, what: string): [header: Uint8Array, data: Uint8Array] {
   if (!isTensor(x)) throw new TypeError(`${what}: expected a Tensor, not ${typeof x}`);
-  const source = x.detach();
+  const source = x.detach().resolveConj().resolveNeg();
   const fortran = !source.isContiguous() && source.permute(reversed(source.dim())).isContiguous();
   const packed = fortran || source.isContiguous() ? source : source.contiguous();
   const header = npyHeader(packed.dtype.name, packed.shape, fortran);

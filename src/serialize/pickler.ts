@@ -1,4 +1,5 @@
 /** Writes pickles of protocol 2 that PyTorch reads with `weights_only=True`: instruction by instruction what Python writes. */
+import { type Complex, isComplexNumber } from "../core/complex.ts";
 import { Device } from "../core/device.ts";
 import { DType } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
@@ -132,6 +133,7 @@ export class Pickler {
     else if (value instanceof Uint8Array) this.#saveBytes(value);
     else if (value instanceof DType) this.#out.global("torch", value.name);
     else if (value instanceof Device) this.#saveDevice(value);
+    else if (isComplexNumber(value)) this.#saveComplex(value);
     else this.#savePlain(value);
   }
 
@@ -284,9 +286,27 @@ export class Pickler {
     this.#saveTuple(parts.strides);
     out.scalar(requiresGrad);
     this.#emptyOrdered(null);
+    if (parts.pending !== undefined) {
+      out.bytes(op.EMPTY_DICT);
+      out.memoize(null);
+      out.scalar(parts.pending);
+      out.scalar(true);
+      out.bytes(op.SETITEM);
+    }
     out.bytes(op.TUPLE);
     out.memoize(null);
     this.#reduce(owner);
+  }
+
+  /** `complex(re, im)` */
+  #saveComplex({ re, im }: Complex): void {
+    const out = this.#out;
+    out.global("__builtin__", "complex");
+    out.float(re);
+    out.float(im);
+    out.bytes(op.TUPLE2);
+    out.memoize(null);
+    this.#reduce(null);
   }
 
   #saveStorage(parts: Description): void {

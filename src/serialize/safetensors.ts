@@ -47,7 +47,7 @@ function spanOf(name: string, tensor: unknown): Span {
   if (!isTensor(tensor)) {
     throw new ValueError(`Key \`${name}\` is invalid, expected torch.Tensor but received ${typeof tensor}`);
   }
-  const parts = adapter.describe(tensor)!;
+  const parts = adapter.describe(tensor.detach().resolveConj().resolveNeg())!;
   const { itemsize } = storageTypeOf(parts.dtype)!;
   const empty = parts.shape.includes(0);
   const last = parts.shape.reduce((sum, size, i) => sum + (size - 1) * parts.strides[i]!, parts.offset);

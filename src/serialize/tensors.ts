@@ -1,6 +1,6 @@
 /** The library's own tensors, as files see them. */
 import { device } from "../core/device.ts";
-import { dtypes } from "../core/dtype.ts";
+import { dtypes, flipped } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { Layout } from "../core/layout.ts";
 import { Storage } from "../core/storage.ts";
@@ -37,13 +37,15 @@ function describe(value: object): Description | null {
     offset: layout.offset,
     requiresGrad: value.requiresGrad,
     isParameter: parameters?.is(value) ?? false,
+    ...(dtype.isLazy ? { pending: dtype.isComplex ? "conj" : "neg" } : {}),
   };
 }
 
 function makeTensor(storage: object, at: Placement): Tensor {
   const dtype = Object.values(dtypes).find((d) => d.name === at.dtype);
   check(dtype !== undefined, () => `there is no dtype ${at.dtype}`);
-  const tensor = wrap(own(storage), new Layout(at.shape, at.strides, at.offset), dtype);
+  const reading = at.pending === undefined ? dtype : flipped(dtype);
+  const tensor = wrap(own(storage), new Layout(at.shape, at.strides, at.offset), reading);
   if (at.requiresGrad) tensor.requiresGrad_();
   return tensor;
 }

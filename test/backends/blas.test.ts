@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { blas, blasSwitch, withBlas } from "../../src/backends/native/compiler.ts";
 import { findBlas } from "../../src/backends/native/library.ts";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
+import { wasmCompiler } from "../../src/backends/wasm/compiler.ts";
 import { createHeap } from "../../src/core/heap.ts";
 import * as torch from "../../src/index.ts";
 import type { Compiler, MatmulKernel, Operand } from "../../src/ir/kernel.ts";
@@ -96,6 +97,27 @@ describe.skipIf(typeof found === "string")(`with a BLAS (${typeof found === "str
     const ours = product((heap) => withBlas(none, heap), c, "float32", [1, 0], Number.NaN);
     const theirs = product(referenceCompiler, c, "float32", [1, 0], 0);
     expect(largestError(ours, theirs)).toBeLessThan(2e-4);
+  });
+
+  test.each([
+    ["one row for all", [0, 1]],
+    ["one column for all", [1, 0]],
+  ])("%s is added", (_, strides) => {
+    const heap = createHeap({ initial: 1 << 22, maximum: 1 << 26 });
+    const values = Array.from({ length: 40 }, (_, i) => i);
+    const [ones, added] = [
+      place(heap, "float32", [1600], new Array(1600).fill(1)),
+      place(heap, "float32", [40], values),
+    ];
+    const out = place(heap, "float32", [40, 40], new Array(1600).fill(Number.NaN));
+    const square = { address: ones.address, strides: [40, 1] };
+    const run = withBlas(wasmCompiler(heap), heap).compile({ skeleton: "matmul", dtype: "float32" });
+    run([], 40, 40, 40, out, square, square, 1, 2, { address: added.address, strides });
+    const expected = Array.from(
+      { length: 1600 },
+      (_, at) => 40 + 2 * (strides[0] === 0 ? at % 40 : Math.floor(at / 40)),
+    );
+    expect(take(heap, "float32", [40, 40], out)).toEqual(expected);
   });
 
   test("small products and other dtypes go to the compiler below", () => {

@@ -1,7 +1,7 @@
 /** What each kernel means, on examples small enough to follow by hand. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
-import type { DTypeName, Lane } from "../../src/core/dtype.ts";
+import type { Lane, RealName } from "../../src/core/dtype.ts";
 import type { Heap } from "../../src/core/heap.ts";
 import {
   abs,
@@ -42,7 +42,7 @@ beforeEach(() => {
   reference = referenceCompiler(heap);
 });
 
-const kernelOf = (expr: Expr, lane: Lane, output: DTypeName, ...inputs: DTypeName[]): PointwiseKernel => ({
+const kernelOf = (expr: Expr, lane: Lane, output: RealName, ...inputs: RealName[]): PointwiseKernel => ({
   skeleton: "pointwise",
   expr,
   lane,
@@ -53,7 +53,7 @@ const kernelOf = (expr: Expr, lane: Lane, output: DTypeName, ...inputs: DTypeNam
 type Stored = readonly (number | bigint | boolean)[];
 
 /** A dense pointwise kernel over whole inputs, an input of one element being repeated. */
-function apply(expr: Expr, lane: Lane, output: DTypeName, ...inputs: (readonly [DTypeName, Stored])[]): number[] {
+function apply(expr: Expr, lane: Lane, output: RealName, ...inputs: (readonly [RealName, Stored])[]): number[] {
   const kernel = kernelOf(expr, lane, output, ...inputs.map(([dtype]) => dtype));
   const n = Math.max(...inputs.map(([, stored]) => stored.length));
   const classes = `c${inputs.map(([, stored]) => (stored.length === n ? "c" : "b")).join("")}`;
@@ -230,7 +230,7 @@ describe("float operations", () => {
 });
 
 describe("conversions", () => {
-  test.each<[string, DTypeName, Lane, DTypeName, number | bigint, number]>([
+  test.each<[string, RealName, Lane, RealName, number | bigint, number]>([
     ["wraps at uint8", "float32", "f32", "uint8", 300, 44],
     ["wraps below uint8", "float32", "f32", "uint8", -1, 255],
     ["wraps at int8", "float32", "f32", "int8", 200, -56],
@@ -268,9 +268,9 @@ describe("conversions", () => {
 /** Reduces a [rows, columns] input along its columns. */
 function reduceRows(
   combine: Combine,
-  dtype: DTypeName,
+  dtype: RealName,
   lane: Lane,
-  output: DTypeName,
+  output: RealName,
   rows: readonly Stored[],
   post: Expr | null = null,
 ): number[] {
@@ -485,7 +485,7 @@ describe("gather and scatter", () => {
 });
 
 describe("matmul", () => {
-  function product(dtype: DTypeName, aStrides: number[], alpha: number, beta: number, old: number): number[] {
+  function product(dtype: RealName, aStrides: number[], alpha: number, beta: number, old: number): number[] {
     const out = place(heap, dtype, [old, old, old, old]);
     const a = { address: place(heap, dtype, [1, 2, 3, 4]), strides: aStrides };
     const b = { address: place(heap, dtype, [5, 6, 7, 8]), strides: [2, 1] };
@@ -623,7 +623,7 @@ describe("pool", () => {
 });
 
 describe("sort", () => {
-  function sorted(descending: boolean, dtype: DTypeName, rows: readonly (readonly number[])[]) {
+  function sorted(descending: boolean, dtype: RealName, rows: readonly (readonly number[])[]) {
     const n = rows.flat().length;
     const empty = new Array<number>(n).fill(0);
     const [values, indices] = [place(heap, dtype, empty), place(heap, "int64", empty)];

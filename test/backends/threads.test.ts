@@ -5,7 +5,7 @@ import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { createContext, wasmCompiler } from "../../src/backends/wasm/compiler.ts";
 import type { Call } from "../../src/backends/wasm/team.ts";
 import { chooseThreads, threadCount, whyNoThreads } from "../../src/backends/wasm/threads.ts";
-import { type DTypeName, dtypes } from "../../src/core/dtype.ts";
+import { dtypes, type RealName } from "../../src/core/dtype.ts";
 import { createHeap, type Heap } from "../../src/core/heap.ts";
 import * as e from "../../src/ir/expr.ts";
 import type { Compiler, Geometry, Kernel, Operand, Run } from "../../src/ir/kernel.ts";
@@ -22,7 +22,7 @@ const reference = referenceCompiler(heap);
 const at = (address: number, ...strides: number[]): Operand => ({ address, strides });
 
 /** A new reservation with elements between -4 and 4; integers between -100 and 100. */
-function random(dtype: DTypeName, count: number, seed = 1): number {
+function random(dtype: RealName, count: number, seed = 1): number {
   const next = randomNumbers(seed);
   const address = heap.alloc(count * dtypes[dtype].itemsize);
   const window = new dtypes[dtype].array(heap.memory.buffer, address, count);
@@ -73,7 +73,7 @@ function sameBits<K extends Kernel>(
 /** As `sameBits`, and the reference's values within a relative error. */
 function likeReference<K extends Kernel>(
   kernel: K,
-  dtype: DTypeName,
+  dtype: RealName,
   call: (run: Run<K>) => unknown,
   [out, count]: readonly [number, number],
   error = 0,
@@ -102,7 +102,7 @@ beforeAll(() => {
 });
 afterAll(() => chooseThreads(null));
 
-const pointwise = (expr: e.Expr, inputs: readonly DTypeName[], output: DTypeName) =>
+const pointwise = (expr: e.Expr, inputs: readonly RealName[], output: RealName) =>
   ({ skeleton: "pointwise", expr, lane: output === "float64" ? "f64" : "f32", inputs, output }) as const;
 const mulAdd = e.add(e.mul(e.load(0), e.load(1)), 3);
 
@@ -208,7 +208,7 @@ const ways: readonly Way[] = [
 test.each(combines.flatMap((combine) => ways.map((way) => [combine, ...way] as const)))("%s of %s", (...row) => {
   const [combine, name, outer, inner, strides] = row;
   const logical = combine === "and" || combine === "or";
-  const output: DTypeName = combine === "argmax" ? "int64" : logical ? "bool" : "float32";
+  const output: RealName = combine === "argmax" ? "int64" : logical ? "bool" : "float32";
   // Products of ones and a few twos are exact.
   const factor = e.select(e.gt(e.load(0), 3.9999), 2, 1);
   const truth = e.gt(e.load(0), combine === "and" ? -5 : 3.9999);
@@ -286,7 +286,7 @@ test("a scan of rows, with and without indices", () => {
   likeReference(max, "int64", call, [indices, SIDE * SIDE]);
 });
 
-type Product = readonly [string, DTypeName, readonly number[], number, number, number];
+type Product = readonly [string, RealName, readonly number[], number, number, number];
 const products: readonly Product[] = [
   ["square", "float32", [], 250, 250, 250],
   ["tall", "float32", [], 3001, 17, 300],

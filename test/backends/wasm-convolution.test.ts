@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { blas, withBlas } from "../../src/backends/native/compiler.ts";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { wasmCompiler } from "../../src/backends/wasm/compiler.ts";
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import type { Compiler, ConvolutionKernel, ConvolutionSizes } from "../../src/ir/kernel.ts";
 import { place, randomNumbers, take, wasmContext } from "./wasm-fixture.ts";
 
@@ -159,7 +159,7 @@ describe.each(compilers)("%s", (_name, compiler) => {
 });
 
 test.each(
-  results.flatMap((result) => (["int64", "int32", "uint8"] as DTypeName[]).map((dtype) => [result, dtype] as const)),
+  results.flatMap((result) => (["int64", "int32", "uint8"] as RealName[]).map((dtype) => [result, dtype] as const)),
 )("%s of %s", (result, dtype) => {
   const s = sizes([2, 3, 9, 8], [4, 3, 3, 3], { padding: [1, 1], stride: [2, 1] });
   const kernel = { skeleton: "convolution", result, dtype } as const;

@@ -3,7 +3,7 @@
 import type { WasmContext } from "../../src/backends/wasm/context.ts";
 import { relaxedSimd } from "../../src/backends/wasm/features.ts";
 import { Team } from "../../src/backends/wasm/team.ts";
-import { type DTypeName, dtypes, type TypedArray } from "../../src/core/dtype.ts";
+import { dtypes, type RealName, type TypedArray } from "../../src/core/dtype.ts";
 import { createHeap, type Heap } from "../../src/core/heap.ts";
 import type { Operand } from "../../src/ir/kernel.ts";
 
@@ -18,19 +18,19 @@ export function wasmContext(heap: Heap = createHeap(), relaxed: boolean = relaxe
 }
 
 /** The window of a dtype's stored elements. */
-export function windowOf(heap: Heap, dtype: DTypeName): TypedArray {
+export function windowOf(heap: Heap, dtype: RealName): TypedArray {
   return new dtypes[dtype].array(heap.memory.buffer);
 }
 
 /** Stored elements from numbers: halves by rounding, int64 as bigint. */
-export function encode(dtype: DTypeName, value: number): number | bigint {
+export function encode(dtype: RealName, value: number): number | bigint {
   if (dtype === "int64") return BigInt(Math.trunc(value));
   if (dtype === "float16") return halfBits(value);
   if (dtype === "bfloat16") return brainBits(value);
   return value;
 }
 
-export function decode(dtype: DTypeName, stored: number | bigint): number {
+export function decode(dtype: RealName, stored: number | bigint): number {
   if (dtype === "float16") return halfValue(Number(stored));
   if (dtype === "bfloat16") return singleValue(Number(stored) << 16);
   return Number(stored);
@@ -39,7 +39,7 @@ export function decode(dtype: DTypeName, stored: number | bigint): number {
 /** Puts numbers, in row-major order of the shape, where the operand's strides say. */
 export function place(
   heap: Heap,
-  dtype: DTypeName,
+  dtype: RealName,
   shape: readonly number[],
   values: readonly number[],
   strides: readonly number[] = dense(shape),
@@ -57,7 +57,7 @@ export function place(
 }
 
 /** The elements of an operand in row-major order. */
-export function take(heap: Heap, dtype: DTypeName, shape: readonly number[], operand: Operand): number[] {
+export function take(heap: Heap, dtype: RealName, shape: readonly number[], operand: Operand): number[] {
   const window = windowOf(heap, dtype);
   const first = operand.address / dtypes[dtype].itemsize;
   return positions(shape, operand.strides).map((offset) => decode(dtype, window[first + offset]!));

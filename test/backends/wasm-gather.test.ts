@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { gather } from "../../src/backends/wasm/gather.ts";
 import { scatter } from "../../src/backends/wasm/scatter.ts";
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import type { ScatterKernel } from "../../src/ir/kernel.ts";
 import { dense, place, randomNumbers, take, wasmContext } from "./wasm-fixture.ts";
 
@@ -12,7 +12,7 @@ const { heap } = ctx;
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const dtypeNames = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"];
 
-test.each(dtypeNames as DTypeName[])("rows of a %s table are chosen by one index per row", (dtype) => {
+test.each(dtypeNames as RealName[])("rows of a %s table are chosen by one index per row", (dtype) => {
   const values = range(5 * 7).map((i) => (dtype === "bool" ? i % 2 : i));
   const source = place(heap, dtype, [5, 7], values);
   const index = place(heap, "int64", [3], [4, -5, 2]);
@@ -129,7 +129,7 @@ test("set writes in row-major order, so that the last of several wins", () => {
 });
 
 type Mode = ScatterKernel["mode"];
-const results: [Mode, DTypeName, number[]][] = [
+const results: [Mode, RealName, number[]][] = [
   ["add", "float32", [11, 9.5, 3]],
   ["mul", "float32", [16, 25, 3]],
   ["min", "float64", [1, 2, 3]],
@@ -184,7 +184,7 @@ test.each([
   "int32",
   "float16",
   "uint8",
-] as DTypeName[])("rows of %s accumulate as elements do", (dtype) => {
+] as RealName[])("rows of %s accumulate as elements do", (dtype) => {
   const random = randomNumbers(7);
   const [rows, length] = [20, 13];
   const values = range(rows * length).map(() => Math.floor(random() * 4));
@@ -208,7 +208,7 @@ test.each([
 
 const shapes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 0, maxLength: 4 });
 const modes = fc.constantFrom<Mode | "gather">("gather", "set", "add", "mul", "min", "max");
-const dtypeArbitrary = fc.constantFrom<DTypeName>("uint8", "int16", "int64", "float16", "float32", "float64");
+const dtypeArbitrary = fc.constantFrom<RealName>("uint8", "int16", "int64", "float16", "float32", "float64");
 
 /** Strides of a tensor whose dims lie in any order in memory, or broadcast where `broadcast` says. */
 function shuffled(shape: readonly number[], order: readonly number[], broadcast = 0): number[] {

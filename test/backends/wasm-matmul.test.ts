@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { matmul } from "../../src/backends/wasm/matmul.ts";
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import type { Operand } from "../../src/ir/kernel.ts";
 import { dense, place, randomNumbers, take, wasmContext } from "./wasm-fixture.ts";
 
@@ -22,7 +22,7 @@ function multiply(batch: number, m: number, n: number, k: number, a: number[], b
 }
 
 const kernels = new Map<string, ReturnType<typeof matmul>>();
-function run(dtype: DTypeName, relaxed = ctx.relaxed): ReturnType<typeof matmul> {
+function run(dtype: RealName, relaxed = ctx.relaxed): ReturnType<typeof matmul> {
   const key = `${dtype} ${relaxed}`;
   const found = kernels.get(key) ?? matmul({ skeleton: "matmul", dtype }, { ...ctx, relaxed });
   kernels.set(key, found);
@@ -51,6 +51,12 @@ const sizes: [m: number, n: number, k: number][] = [
   [70, 1, 3],
   [1, 70, 35],
   [130, 12, 260],
+  [6, 16, 9],
+  [13, 9, 300],
+  [64, 10, 40],
+  [2, 40, 33],
+  [40, 3, 33],
+  ...[7, 8, 9, 10, 11].map((m): [number, number, number] => [m, 24, 20]),
 ];
 const cases = sizes.flatMap(([m, n, k]) => layouts.map((layout) => [m, n, k, layout] as const));
 
@@ -76,16 +82,54 @@ test.each(mixed)("float64 with a by %s, b by %s and out by %s, scaled and added"
   expect(take(heap, "float64", [1, m, n], out)).toEqual(expected);
 });
 
-test.each(["uint8", "int8", "int16", "int32", "int64"] as DTypeName[])("%s products", (dtype) => {
-  const [m, n, k] = [7, 6, 9];
+const whole: RealName[] = ["uint8", "int8", "int16", "int32", "int64"];
+const wholeSizes = [
+  [7, 6, 9],
+  [15, 20, 11],
+];
+test.each(
+  whole.flatMap((dtype) => wholeSizes.map(([m, n, k]) => [dtype, m!, n!, k!] as const)),
+)("%s products, %ix%i over %i", (dtype, m, n, k) => {
   const whole = (count: number): number[] => integers(count).map((x) => (dtype === "uint8" ? Math.abs(x) % 5 : x % 4));
   const [a, b] = [whole(m * k), whole(k * n)];
   const out = place(heap, dtype, [m, n], new Array(m * n).fill(1));
   run(dtype)([], m, n, k, out, place(heap, dtype, [m, k], a), place(heap, dtype, [k, n], b), 1, 0);
-  const wrap = { uint8: 0xff, int8: 0xff } as Partial<Record<DTypeName, number>>;
+  const wrap = { uint8: 0xff, int8: 0xff } as Partial<Record<RealName, number>>;
   const mask = wrap[dtype] ?? 0xffff;
   const bits = (values: number[]): number[] => values.map((value) => value & mask);
   expect(bits(take(heap, dtype, [m, n], out))).toEqual(bits(multiply(1, m, n, k, a, b)));
+});
+
+/** The addend's strides against [m, n], and which of its values is added at (i, j). */
+const addends: [string, number[], (i: number, j: number) => number][] = [
+  ["one row for all", [0, 1], (_, j) => j],
+  ["one column for all", [1, 0], (i) => i],
+  ["one number", [0, 0], () => 0],
+  ["a transposed matrix", [1, 100], (i, j) => i + 100 * j],
+];
+const addendSizes = [
+  [3, 3, 3],
+  [40, 1, 64],
+  [64, 10, 300],
+  [10, 64, 30],
+  [20, 33, 17],
+];
+
+test.each(
+  addends.flatMap(([name, strides, index]) =>
+    addendSizes.map(([m, n, k]) => [name, m!, n!, k!, strides, index] as const),
+  ),
+)("%s added to %ix%i over %i", (_, m, n, k, strides, index) => {
+  const [a, b, added] = [integers(m * k), integers(k * n), integers(100 * 100)];
+  const out = place(heap, "float32", [m, n], new Array(m * n).fill(Number.NaN));
+  const old = { address: place(heap, "float32", [added.length], added).address, strides };
+  const A = place(heap, "float32", [m, k], a);
+  const B = place(heap, "float32", [k, n], b, [1, k]);
+  run("float32")([], m, n, k, out, A, B, 2, 3, old);
+  const expected = multiply(1, m, n, k, a, b).map(
+    (value, at) => 2 * value + 3 * added[index(Math.floor(at / n), at % n)]!,
+  );
+  expect(take(heap, "float32", [m, n], out)).toEqual(expected);
 });
 
 test("int64 keeps all bits, and scales by alpha and beta", () => {
@@ -96,7 +140,7 @@ test("int64 keeps all bits, and scales by alpha and beta", () => {
   expect(heap.i64[out.address / 8]).toBe(2n * (2n ** 52n + 15n) + 21n);
 });
 
-test.each(["float16", "bfloat16"] as DTypeName[])("%s sums in float32 and rounds once", (dtype) => {
+test.each(["float16", "bfloat16"] as RealName[])("%s sums in float32 and rounds once", (dtype) => {
   const k = 4096; // 1 + 4095 · 2^-12: each step alone would round away
   const a = Array.from({ length: k }, (_, i) => (i === 0 ? 1 : 2 ** -12));
   const [m, n] = [3, 5];

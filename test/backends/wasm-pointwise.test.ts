@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { wasmCompiler } from "../../src/backends/wasm/compiler.ts";
-import { type DTypeName, dtypes, type Lane } from "../../src/core/dtype.ts";
+import { dtypes, type Lane, type RealName } from "../../src/core/dtype.ts";
 import { createHeap } from "../../src/core/heap.ts";
 import * as e from "../../src/ir/expr.ts";
 import type { Operand, PointwiseKernel } from "../../src/ir/kernel.ts";
@@ -26,7 +26,7 @@ const wasm = wasmCompiler(heap);
 const reference = referenceCompiler(heap);
 
 const lane: fc.Arbitrary<Lane> = fc.constantFrom("i32", "i64", "f32", "f64");
-const dtype: fc.Arbitrary<DTypeName> = fc.constantFrom(...dtypeNames);
+const dtype: fc.Arbitrary<RealName> = fc.constantFrom(...dtypeNames);
 
 const kernels: fc.Arbitrary<PointwiseKernel> = fc
   .tuple(lane, fc.array(dtype, { minLength: 1, maxLength: 3 }))

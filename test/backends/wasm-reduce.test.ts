@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { wasmCompiler } from "../../src/backends/wasm/compiler.ts";
-import { type DTypeName, dtypes } from "../../src/core/dtype.ts";
+import { dtypes, type RealName } from "../../src/core/dtype.ts";
 import { createHeap } from "../../src/core/heap.ts";
 import * as e from "../../src/ir/expr.ts";
 import type { Combine, Operand, ReduceKernel } from "../../src/ir/kernel.ts";
@@ -30,7 +30,7 @@ function cases(combines: readonly Combine[], values: fc.Arbitrary<number>, least
       const { lane } = dtypes[dtype];
       const arg = combine === "argmin" || combine === "argmax";
       const post = combine === "sum" || combine === "max" ? [null, e.add(e.load(0), e.load(1))] : [null];
-      const output: DTypeName[] = arg ? ["int64"] : combine === "and" || combine === "or" ? ["bool", "int64"] : [dtype];
+      const output: RealName[] = arg ? ["int64"] : combine === "and" || combine === "or" ? ["bool", "int64"] : [dtype];
       return fc.record({
         kernel: fc.record({
           skeleton: fc.constant("reduce" as const),

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { wasmCompiler } from "../../src/backends/wasm/compiler.ts";
-import { type DTypeName, dtypes } from "../../src/core/dtype.ts";
+import { dtypes, type RealName } from "../../src/core/dtype.ts";
 import type { Operand, ScanKernel } from "../../src/ir/kernel.ts";
 import { testHeap } from "../support/heap.ts";
 import { dtypeNames, element, fill, type Layout, layoutOf, read, shapeOf, stridesOf } from "../support/kernels.ts";
@@ -12,7 +12,7 @@ const heap = testHeap();
 const wasm = wasmCompiler(heap);
 const reference = referenceCompiler(heap);
 
-function check(combines: readonly ScanKernel["combine"][], inputs: readonly DTypeName[], indexed: boolean): void {
+function check(combines: readonly ScanKernel["combine"][], inputs: readonly RealName[], indexed: boolean): void {
   const cases = fc.tuple(shapeOf(3, 6), fc.integer({ min: 0, max: 20 })).chain(([shape, length]) =>
     fc.record({
       shape: fc.constant(shape),
@@ -26,7 +26,7 @@ function check(combines: readonly ScanKernel["combine"][], inputs: readonly DTyp
   const property = fc.property(cases, ({ shape, length, combine, input, values, layouts }) => {
     const whole = [...shape, length];
     const kernel: ScanKernel = { skeleton: "scan", combine, input, lane: dtypes[input].lane, output: input };
-    const place = (dtype: DTypeName, layout: Layout, elements: readonly number[]): Operand => {
+    const place = (dtype: RealName, layout: Layout, elements: readonly number[]): Operand => {
       const { strides, span } = stridesOf(whole, layout);
       return { address: fill(heap, dtype, Math.max(1, span), elements), strides };
     };

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { sort } from "../../src/backends/wasm/sort.ts";
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import { place, randomNumbers, take, wasmContext } from "./wasm-fixture.ts";
 
 const ctx = wasmContext();
 const { heap } = ctx;
-const dtypeNames: DTypeName[] = [
+const dtypeNames: RealName[] = [
   "bool",
   "uint8",
   "int8",
@@ -24,7 +24,7 @@ interface Sorted {
   readonly indices: number[];
 }
 
-function run(dtype: DTypeName, descending: boolean, rows: number, length: number, input: number[]): Sorted {
+function run(dtype: RealName, descending: boolean, rows: number, length: number, input: number[]): Sorted {
   const shape = [rows, length];
   const from = place(heap, dtype, shape, input);
   const values = place(heap, dtype, shape, new Array(rows * length).fill(0));
@@ -40,7 +40,7 @@ test("NaN is greatest and -0 equals 0, in the order of the input", () => {
   expect(run("float32", false, 1, 8, input).values.slice(2, 4)).toEqual([0, -0]);
 });
 
-test.each(["float16", "bfloat16", "float64"] as DTypeName[])("%s orders NaN and zeros alike", (dtype) => {
+test.each(["float16", "bfloat16", "float64"] as RealName[])("%s orders NaN and zeros alike", (dtype) => {
   const input = [0, Number.NaN, -0, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, Number.NaN];
   expect(run(dtype, false, 1, 8, input).indices).toEqual([5, 6, 0, 2, 3, 4, 1, 7]);
   expect(run(dtype, true, 1, 8, input).indices).toEqual([1, 7, 4, 3, 0, 2, 6, 5]);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { referenceCompiler } from "../../src/backends/reference/index.ts";
 import { pool } from "../../src/backends/wasm/pool.ts";
 import { window } from "../../src/backends/wasm/window.ts";
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import type { Geometry, Operand, PoolKernel } from "../../src/ir/kernel.ts";
 import { dense, place, randomNumbers, take, wasmContext } from "./wasm-fixture.ts";
 
@@ -86,14 +86,7 @@ test("im2col of a row by hand", () => {
   expect(take(heap, "int64", [3, 4], columns)).toEqual([0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 0]);
 });
 
-test.each([
-  "uint8",
-  "int16",
-  "int64",
-  "float16",
-  "bfloat16",
-  "float64",
-] as DTypeName[])("%s there and back", (dtype) => {
+test.each(["uint8", "int16", "int64", "float16", "bfloat16", "float64"] as RealName[])("%s there and back", (dtype) => {
   const g = geometry([5, 7], [2, 3], [1, 1], [1, 1], [1, 1]);
   const n = count(g.kernel) * count(g.output);
   const values = wholes(n);
@@ -118,7 +111,7 @@ test("float16 sums of col2im round once", () => {
 
 function both(
   mode: PoolKernel["mode"],
-  dtype: DTypeName,
+  dtype: RealName,
   g: Geometry,
   values: number[],
   divisor = 0,
@@ -159,7 +152,7 @@ test.each(pools)("max with indices: %s", (_name, g) => {
   expect(got).toEqual(expected);
 });
 
-test.each(["uint8", "int8", "int64", "float16", "bfloat16", "float64"] as DTypeName[])("max of %s", (dtype) => {
+test.each(["uint8", "int8", "int64", "float16", "bfloat16", "float64"] as RealName[])("max of %s", (dtype) => {
   const g = geometry([6, 9], [3, 2], [2, 1], [1, 1], [1, 2]);
   const { got, expected } = both("max", dtype, g, wholes(2 * 54));
   expect(got).toEqual(expected);
@@ -242,7 +235,7 @@ test("averages by hand", () => {
   expect(both("avgBackward", "float32", g, values).got[0]!.slice(0, 3)).toEqual([3, 6, 5]);
 });
 
-test.each(["float16", "bfloat16", "float32"] as DTypeName[])("averages of %s round once", (dtype) => {
+test.each(["float16", "bfloat16", "float32"] as RealName[])("averages of %s round once", (dtype) => {
   const g = geometry([6, 6], [3, 3], [1, 1], [1, 1], [1, 1]);
   const forward = both("avg", dtype, g, wholes(72), 8);
   const backward = both("avgBackward", dtype, g, wholes(72), 8);

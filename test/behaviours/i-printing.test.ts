@@ -44,7 +44,9 @@ test.each<[string, () => torch.Tensor]>([
   expect(String(make())).toBe(text);
 });
 
-test.todo("I120 prints complex numbers: complex dtypes do not exist yet");
+test("I120 prints complex numbers", () => {
+  expect(String(torch.tensor([new torch.Complex(1, 2)]))).toBe("tensor([1.+2.j])");
+});
 
 test("I121 matrices of a 3-d tensor stand apart and share one width", () => {
   const x = ints([

@@ -1,5 +1,7 @@
 /** Results as plain values, and when two of them agree. */
+import { isComplexNumber } from "../../src/core/complex.ts";
 import { type DTypeName, dtypes } from "../../src/core/dtype.ts";
+import type { RealScalar, Scalar } from "../../src/core/scalar.ts";
 import { isTensor, type Tensor } from "../../src/core/tensor.ts";
 import { reader } from "../../src/ops/members.ts";
 import { positions } from "./layouts.ts";
@@ -40,8 +42,11 @@ export function leaf(t: Tensor): Leaf {
   const head = { dtype: dtype.name, shape: [...layout.shape] };
   if (t.device.type !== "cpu" || layout.numel === 0) return { ...head, values: [] };
   const read = reader(storage.window(dtype), dtype);
-  return { ...head, values: positions(layout).map((at) => read(at)) };
+  return { ...head, values: positions(layout).flatMap((at) => partsOf(read(at))) };
 }
+
+/** A complex number as its parts. */
+const partsOf = (value: Scalar): RealScalar[] => (isComplexNumber(value) ? [value.re, value.im] : [value]);
 
 /** Relative errors allowed between backends: a few units in the last place, one where a result is rounded once. */
 const relative: Readonly<Partial<Record<string, number>>> = {
@@ -49,6 +54,8 @@ const relative: Readonly<Partial<Record<string, number>>> = {
   bfloat16: 2 ** -7,
   float32: 2 ** -21,
   float64: 2 ** -48,
+  complex64: 2 ** -21,
+  complex128: 2 ** -48,
 };
 
 /** How close floats must be: a factor on the usual bound, and whether it is relative to the largest element. */
@@ -80,7 +87,7 @@ function leafDifference(want: Leaf, got: Leaf, closeness: Closeness): string | n
 type Value = Leaf["values"][number];
 
 function nearness(want: Leaf, { factor, toLargest }: Closeness): (a: Value, b: Value) => boolean {
-  const floating = want.dtype in dtypes && dtypes[want.dtype as DTypeName].isFloatingPoint;
+  const floating = want.dtype in dtypes && dtypes[want.dtype as DTypeName].isDifferentiable;
   const rtol = (floating ? relative[want.dtype]! : want.dtype === "number" ? 2 ** -21 : 0) * factor;
   const finite = want.values.map((x) => Math.abs(Number(x))).filter(Number.isFinite);
   const atol = rtol * (toLargest ? Math.max(1, ...finite) : 2 ** -3);

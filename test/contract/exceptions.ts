@@ -54,13 +54,13 @@ export const throwingNode: ReadonlyMap<string, string> = reasons({
 
 /** Operators that no real dtype has. */
 export const alwaysRefuses: ReadonlyMap<string, string> = reasons({
-  "of complex tensors only": ["imag"],
+  "of complex tensors only": ["imag", "viewAsReal"],
   "no such device": ["cuda"],
 });
 
 /** Operators whose derivative differences cannot show. */
 export const unmeasured: ReadonlyMap<string, string> = reasons({
-  "the result is too coarse": ["bfloat16", "float", "half"],
+  "the result is too coarse": ["bfloat16", "cfloat", "float", "half"],
   "the derivative leaves the drawn numbers out": ["nn.gumbelSoftmax", "normal", "poisson"],
   "the derivative is that of the loss after a log-softmax": ["nn.ctcLoss"],
 });
@@ -102,6 +102,7 @@ export const readsStorage: ReadonlyMap<string, string> = reasons({
 /** Operators that refuse some layouts. */
 export const needsStrides: ReadonlyMap<string, string> = reasons({
   "a view cannot span dims that do not follow each other": ["view", "viewAs"],
+  "parts must lie side by side": ["viewAsComplex"],
 });
 
 /** In-place forms that take a receiver whose elements share memory. */

@@ -22,9 +22,11 @@ interface Case {
   readonly call: () => Tensor[];
 }
 
-/** The differentiable results of a call. */
+/** The differentiable results of a call, complex ones as their parts. */
 function floats(value: unknown): Tensor[] {
-  return tensorsOf(value).filter((t) => t.requiresGrad);
+  return tensorsOf(value)
+    .filter((t) => t.requiresGrad)
+    .map((t) => (t.dtype.isComplex ? torch.viewAsReal(t.resolveConj()) : t));
 }
 
 function cases(entry: Entry, table: Table, layout: LayoutName): Case[] {
@@ -55,7 +57,7 @@ export function differentiability(entry: Entry, table: Table): { differentiable:
     try {
       const outs = tensorsOf(entry.call(...sample.args));
       differentiable ||= outs.some((t) => t.requiresGrad);
-      floating ||= outs.some((t) => t.dtype.isFloatingPoint);
+      floating ||= outs.some((t) => t.dtype.isFloatingPoint || t.dtype.isComplex);
     } catch {
       // A sample for other dtypes.
     }

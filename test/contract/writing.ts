@@ -18,6 +18,8 @@ interface Expected {
   readonly strides: readonly number[];
 }
 
+const realDTypes = dtypeList.filter((d) => !d.isComplex);
+
 /** The receiver's position among the arguments. */
 export const receiverOf = ({ op }: Entry): number => op.receiver ?? 0;
 
@@ -30,7 +32,7 @@ export function writeInto(entry: Entry, args: readonly unknown[]): unknown {
 
 /** Everything that is wrong with the in-place form, as sentences. */
 export function inplaceProblems(entry: Entry, table: Table): string[] {
-  return dtypeList.flatMap(({ name }) =>
+  return realDTypes.flatMap(({ name }) =>
     (["contiguous", "transposed", "offset", "expanded"] as const).flatMap((layout) => {
       const repeat = layout === "expanded";
       const want = on(truth, () => expected(entry, table, name, repeat ? "expanded" : "contiguous", repeat));
@@ -45,7 +47,7 @@ export function inplaceProblems(entry: Entry, table: Table): string[] {
 export function mutatorProblems(entry: Entry, table: Table): string[] {
   const pure = entry.label.startsWith("nn.") ? entryOf(entry.label.slice(0, -1)) : null;
   const write = (args: readonly unknown[]): unknown => entry.call(...args);
-  return dtypeList.flatMap(({ name: dtype }) =>
+  return realDTypes.flatMap(({ name: dtype }) =>
     (["contiguous", "transposed", "offset", "expanded"] as const).flatMap((layout) => {
       const setting = { dtype, layout, repeat: layout === "expanded" };
       const want = on(truth, () =>

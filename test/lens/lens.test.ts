@@ -112,6 +112,51 @@ test("map lists each storage once with all its names, as plain data", () => {
   });
 });
 
+test("map names tied weights twice, and one model under both of its names", () => {
+  const tied = new nn.ModuleDict({ a: new nn.Linear(2, 2), b: new nn.Linear(2, 2) });
+  (tied.get("b") as torch.nn.Linear).weight = (tied.get("a") as torch.nn.Linear).weight;
+  const names = lens.map({ m: tied, n: tied }).storages.map((s) => s.tensors.map((t) => t.name));
+  expect(names).toEqual([
+    ["m.a.weight", "m.b.weight", "n.a.weight", "n.b.weight"],
+    ["m.a.bias", "n.a.bias"],
+    ["m.b.bias", "n.b.bias"],
+  ]);
+});
+
+test("map ends in values that hold themselves or each other many times", () => {
+  const x = torch.zeros(2);
+  const self: Record<string, unknown> = { x };
+  self.self = self;
+  expect(lens.map(self).storages[0]!.tensors.map((t) => t.name)).toEqual(["x"]);
+  let nested: unknown = [x];
+  for (let i = 0; i < 40; i++) nested = [nested, nested];
+  expect(() => lens.map({ nested })).toThrow("more than 250000 names");
+  expect(torch.serialize(nested).length).toBeGreaterThan(0);
+});
+
+test("map shows what a BestState keeps", () => {
+  const model = new nn.Linear(2, 2);
+  const names = lens.map({ model, best: new lens.BestState(model) }).storages.map((s) => s.tensors.map((t) => t.name));
+  expect(names).toEqual([["model.weight"], ["model.bias"], ["best.weight"], ["best.bias"]]);
+});
+
+test("drift names what it was given twice by both names", () => {
+  const m = new nn.Linear(2, 2);
+  const kept = m.stateDict();
+  torch.noGrad(() => m.bias!.zero_());
+  expect([...lens.drift({ first: kept, again: kept }).keys()]).toEqual(["first.bias", "again.bias"]);
+});
+
+test("drift remembers loose tensors when it is first asked about them", () => {
+  const m = new nn.Linear(2, 2);
+  const kept = [...m.parameters()].map((p) => p.detach());
+  const write = (): unknown => torch.noGrad(() => m.bias!.zero_());
+  expect(lens.drift(kept).size).toBe(0);
+  write();
+  expect(entries(lens.drift(kept))).toEqual({ 1: { writes: 1, by: "zero_()" } });
+  expect(torch.warnings.record(() => torch.serialize(kept))).toEqual([]);
+});
+
 test("explain tells the storage, the version and the writer", () => {
   const x = torch.zeros(2, 3);
   const view = x.T.at(1);
@@ -135,6 +180,30 @@ test("in debug explain names every view on the way, and the line of the last wri
   expect(told.lastWrite?.by).toBe("fill_()");
   expect(told.lastWrite?.where).toMatch(/lens\.test\.ts:\d+:\d+$/);
   expect(String(told)).toMatch(/written once, last by fill_\(\) at .*lens\.test\.ts/);
+});
+
+test("in debug explain names backward as who wrote a gradient, and the views that come in lists", () => {
+  lens.debug();
+  const x = torch.zeros(4, 2, { requiresGrad: true });
+  for (let i = 0; i < 2; i++) x.sum().backward();
+  expect(lens.explain(x.grad!).lastWrite?.by).toBe("backward()");
+  const [, second] = x.detach().split(2);
+  expect(lens.explain(second!).chain.map((link) => link.by)).toEqual(["split", "detach", null]);
+});
+
+test("the line of a write is found in an anonymous constructor, too", () => {
+  lens.debug();
+  const x = torch.zeros(2);
+  const anonymous = [
+    class {
+      constructor() {
+        x.fill_(1);
+      }
+    },
+  ];
+  new anonymous[0]!();
+  const own = new Error().stack!.match(/lens\.test\.ts:(\d+)/)!;
+  expect(lens.explain(x).lastWrite?.where).toMatch(new RegExp(`lens\\.test\\.ts:${Number(own[1]) - 5}:\\d+$`));
 });
 
 test("a snapshot shares nothing with the model, and inside what the model shares", () => {
@@ -197,6 +266,20 @@ test("BestState saves, and refuses to before the first update", async () => {
   const loaded = (await torch.load(join(folder, "best.pt"))) as torch.StateDict;
   expect(loaded.get("bias")!.tolist()).toEqual(m.bias!.tolist());
   rmSync(folder, { recursive: true });
+});
+
+test("what is no model is refused by name", () => {
+  expect(() => new lens.BestState({} as never)).toThrow("BestState(): expected a Module");
+  expect(() => lens.snapshot({} as never)).toThrow("snapshot(): expected a Module");
+});
+
+test("BestState allocates nothing after it was made", () => {
+  const m = new nn.Sequential(new nn.Linear(64, 64), new nn.BatchNorm1d(64));
+  const best = new lens.BestState(m);
+  best.update(0);
+  const before = torch.memory.stats().allocated;
+  for (let i = 1; i <= 20; i++) best.update(i);
+  expect(torch.memory.stats().allocated).toBe(before);
 });
 
 test("BestState refuses an unknown mode", () => {

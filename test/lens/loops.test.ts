@@ -177,6 +177,19 @@ test("Monte Carlo dropout: dropout alone in training mode, the whole model on pu
   expect(codes(() => torch.noGrad(() => repeat(5, () => m(x))))).toEqual([]);
 });
 
+test("Monte Carlo dropout in a loop that awaits", async () => {
+  const m = net(3, 1);
+  train(m, adam(m));
+  const x = torch.randn(8, 3);
+  const warned = await torch.warnings.record(async () => {
+    for (let i = 0; i < 5; i++) {
+      torch.noGrad(() => m(x));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  });
+  expect(warned).toEqual([]);
+});
+
 test("several models in one step, one optimizer or one each", () => {
   const [encoder, decoder, teacher] = [net(3, 4), net(4, 3), net(3, 4)];
   const both = new optim.Adam([...encoder.parameters(), ...decoder.parameters()]);

@@ -94,6 +94,12 @@ test("sharing counts bytes across dtypes", () => {
   expect(torch.lens.sharing(x, bytes.at("4:12"))).toEqual({ kind: "storage", overlapBytes: 8 });
 });
 
+test("the real and the imaginary parts of complex numbers share a storage and no byte", () => {
+  const z = torch.tensor([new torch.Complex(1, 2), new torch.Complex(3, 4)]);
+  expect(torch.lens.sharing(z.real, z.imag)).toEqual({ kind: "storage", overlapBytes: 0 });
+  expect(torch.lens.sharing(z, z.imag)).toEqual({ kind: "storage", overlapBytes: 8 });
+});
+
 test("an expanded view shares each byte once", () => {
   const x = torch.zeros(1, 3);
   expect(torch.lens.sharing(x.expand(5, 3), x)).toEqual({ kind: "storage", overlapBytes: 12 });

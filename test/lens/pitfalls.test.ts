@@ -385,6 +385,43 @@ test("modules in a plain array warn; in a ModuleList, or frozen on purpose, they
   expect(codes(() => new Stack([mk().requiresGrad_(false), new nn.ReLU()])(input()))).toEqual([]);
 });
 
+class Nested extends nn.Module {
+  readonly layers: unknown;
+  constructor(layers: unknown) {
+    super();
+    this.layers = layers;
+  }
+  forward(x: torch.Tensor): torch.Tensor {
+    return x.mul(1);
+  }
+}
+
+test.each([
+  ["modules in nested arrays", () => [[mk()], [mk()]]],
+  ["modules in an object of arrays", () => ({ heads: [mk()] })],
+  ["a Parameter in an array", () => [new nn.Parameter(torch.ones(2))]],
+])("%s warn, too", (_, make) => {
+  expect(codes(() => new Nested(make())(input()))).toEqual(["modules-in-array"]);
+});
+
+test("Parameters in a ParameterList, registered ones in an array, and frozen ones do not", () => {
+  const weight = new nn.Parameter(torch.ones(2));
+  expect(codes(() => new Nested(new nn.ParameterList([weight]))(input()))).toEqual([]);
+  expect(codes(() => new Nested([new nn.Parameter(torch.ones(2), false)])(input()))).toEqual([]);
+  class Both extends Nested {
+    weight = weight;
+  }
+  expect(codes(() => new Both([weight])(input()))).toEqual([]);
+});
+
+test("a module that keeps millions of numbers in nested arrays runs as fast as ever", () => {
+  const numbers = Array.from({ length: 200 }, () => Array.from({ length: 200 }, () => new Array(200).fill(0)));
+  const m = new Nested(numbers);
+  const start = performance.now();
+  m(input());
+  expect(performance.now() - start).toBeLessThan(200);
+});
+
 class Remembering extends nn.Module {
   fc = mk();
   last: torch.Tensor | null = null;
@@ -455,6 +492,14 @@ test("P23 memory that both a typed array and its tensor write to warns, in eithe
   const { data } = x.numpy();
   x.add_(1);
   data[0] = 7 as never;
+  expect(codes(() => x.mul_(2))).toEqual(["array-written-by-both"]);
+});
+
+test("P23 one element of a large array is enough", () => {
+  const x = torch.zeros(16_000);
+  const { data } = x.numpy();
+  x.add_(1);
+  data[12_345] = 7 as never;
   expect(codes(() => x.mul_(2))).toEqual(["array-written-by-both"]);
 });
 

@@ -148,8 +148,7 @@ test("a whole module opens under the names of its state dict", async () => {
 test("dtypes that are not here hide no others", async () => {
   using file = await serialization.open(pathOf("dtypes.pt"));
   const complex = file.keys().find((key) => file.info(key).dtype === "complex64")!;
-  if (!("complex64" in torch))
-    await expect(file.tensor(complex)).rejects.toThrow(/dtype complex64, which Cresset has not/);
+  expect((await file.tensor(complex)).dtype).toBe(torch.complex64);
   const half = file.keys().find((key) => file.info(key).dtype === "bfloat16")!;
   expect((await file.tensor(half)).dtype).toBe(torch.bfloat16);
 });

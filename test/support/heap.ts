@@ -1,5 +1,5 @@
 /** Heaps for tests, and arrays placed into them. */
-import type { DTypeName } from "../../src/core/dtype.ts";
+import type { RealName } from "../../src/core/dtype.ts";
 import { dtypes } from "../../src/core/dtype.ts";
 import { createHeap, type Heap } from "../../src/core/heap.ts";
 
@@ -9,7 +9,7 @@ export function testHeap(): Heap {
 }
 
 /** Writes stored elements (float16 and bfloat16: their bits) into a new reservation; returns its address. */
-export function place(heap: Heap, dtype: DTypeName, stored: readonly (number | bigint | boolean)[]): number {
+export function place(heap: Heap, dtype: RealName, stored: readonly (number | bigint | boolean)[]): number {
   const { array, itemsize } = dtypes[dtype];
   const address = heap.alloc(Math.max(1, stored.length * itemsize));
   const window: { [index: number]: number | bigint } = new array(heap.memory.buffer, address, stored.length);
@@ -20,7 +20,7 @@ export function place(heap: Heap, dtype: DTypeName, stored: readonly (number | b
 }
 
 /** The stored elements at an address; those of int64 as numbers. */
-export function take(heap: Heap, dtype: DTypeName, address: number, length: number): number[] {
+export function take(heap: Heap, dtype: RealName, address: number, length: number): number[] {
   const { array } = dtypes[dtype];
   return Array.from(new array(heap.memory.buffer, address, length), Number);
 }

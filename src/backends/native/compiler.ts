@@ -1,7 +1,10 @@
 /** A compiler that sends matrix products to an installed BLAS, on the heap's own memory. */
 import type { Heap } from "../../core/heap.ts";
-import type { Compiler, Kernel, MatmulKernel, MatmulRun, Run } from "../../ir/kernel.ts";
+import { load } from "../../ir/expr.ts";
+import type { Compiler, Kernel, MatmulKernel, MatmulRun, Operand, PointwiseRun, Run } from "../../ir/kernel.ts";
 import { arrange, type Matrix, type Problem } from "../wasm/matmul-arrange.ts";
+import { numelOf } from "../wasm/parallel.ts";
+import { Plans } from "../wasm/plans.ts";
 import { type Blas, findBlas } from "./library.ts";
 
 let found: Blas | string | undefined;
@@ -15,9 +18,10 @@ export function blas(): Blas | string {
 /** Whether products go to the BLAS; settable by `torch.backends.blas.enabled`. */
 export const blasSwitch: { enabled: boolean } = { enabled: true };
 
-/** Below so many multiply-adds a call costs more than it saves: for two matrices, and for a matrix and a vector. */
-const worthMatrix = 2 ** 14;
-const worthVector = 2 ** 15;
+/** From so many multiply-adds on: below, WebAssembly is as fast, and a program may never need to load a library. */
+const worth = 2 ** 12;
+/** And each product of a batch this many. */
+const worthEach = 2 ** 9;
 
 const rowMajor = 101;
 const plain = 111;
@@ -48,98 +52,120 @@ export function withBlas(below: Compiler, heap: Heap): Compiler {
       const run = below.compile(kernel, parts);
       if (kernel.skeleton !== "matmul") return run;
       // A matmul kernel's runner is what `K` says it is, which TypeScript cannot see.
-      return matmul(kernel, heap, run as MatmulRun) as Run<K>;
+      return matmul(kernel, heap, below, run as MatmulRun) as Run<K>;
     },
     fastProducts: () => blasSwitch.enabled && typeof blas() !== "string",
   };
   return self;
 }
 
-function matmul(kernel: MatmulKernel, heap: Heap, below: MatmulRun): MatmulRun {
+/** Does one product of a batch, given the addresses of its matrices. */
+type Call = (out: number, a: number, b: number, alpha: number, beta: number) => void;
+
+/** How a product goes to the BLAS. */
+interface Plan {
+  readonly problem: Problem;
+  readonly call: Call;
+}
+
+function matmul(kernel: MatmulKernel, heap: Heap, compiler: Compiler, below: MatmulRun): MatmulRun {
   const { dtype } = kernel;
   if (dtype !== "float32" && dtype !== "float64") return below;
-  const places = placesOf(dtype, heap);
-  return (batch, m, n, k, out, a, b, alpha, beta) => {
-    let work = m * n * k;
-    for (const size of batch) work *= size;
-    const problem = work >= worthMatrix && blasSwitch.enabled ? arrange(batch, m, n, k, out, a, b) : null;
-    const call = problem === null ? null : callOf(problem, places, alpha, beta);
-    if (problem === null || call === null) below(batch, m, n, k, out, a, b, alpha, beta);
-    else eachBatch(problem, call);
+  const plans = new Plans<Plan | "none">();
+  const lane = dtype === "float32" ? "f32" : "f64";
+  const copy = { skeleton: "pointwise", expr: load(0), lane, inputs: [dtype], output: dtype } as const;
+  let copies: PointwiseRun | null = null;
+  return (batch, m, n, k, out, a, b, alpha, beta, addend = out) => {
+    const work = numelOf(batch) * m * n * k;
+    const library = work >= worth && blasSwitch.enabled ? blas() : "";
+    if (typeof library === "string" || library.slow) {
+      below(batch, m, n, k, out, a, b, alpha, beta, addend);
+      return;
+    }
+    const operands = [out, a, b];
+    const inner = [m, n, k];
+    const plan =
+      plans.find(operands, batch, inner) ??
+      plans.keep(planOf(arrange(batch, m, n, k, out, a, b), dtype, library) ?? "none", operands, batch, inner);
+    if (plan === "none") {
+      below(batch, m, n, k, out, a, b, alpha, beta, addend);
+      return;
+    }
+    if (addend !== out && beta !== 0) {
+      copies ??= compiler.compile(copy);
+      copies.strided([...batch, m, n], [out, addend]);
+    }
+    eachBatch(plan, heapStart(heap, library), operands, itemsizes[dtype], alpha, beta);
   };
 }
 
-/** The BLAS call for a product, or null where there is none or it does not pay. */
-function callOf(problem: Problem, places: Places, alpha: number, beta: number): Call | null {
-  const { m, n, k } = problem;
-  if (m * n * k < (n === 1 ? worthVector : worthMatrix)) return null;
-  const library = blas();
-  if (typeof library === "string") return null;
-  return (n === 1 ? timesVector : timesMatrix)(problem, places, library, alpha, beta);
+const itemsizes = { float32: 4, float64: 8 } as const;
+
+const starts = new WeakMap<ArrayBufferLike, number>();
+
+/** The address of the heap's first byte. */
+function heapStart({ memory }: Heap, { addressOf }: Blas): number {
+  const { buffer } = memory;
+  let start = starts.get(buffer);
+  if (start === undefined) {
+    start = addressOf(new Uint8Array(buffer));
+    starts.set(buffer, start);
+  }
+  return start;
 }
 
-/** How a dtype's elements are found in the heap, and whether they are float32. */
-interface Places {
-  readonly single: boolean;
-  /** A window that begins `offset` elements behind the matrix's first. */
-  view(side: Matrix, offset: number): ArrayBufferView;
+/** Null where BLAS has no call for the product or it does not pay. */
+function planOf(problem: Problem, dtype: "float32" | "float64", library: Blas): Plan | null {
+  if (problem.m * problem.n * problem.k < worthEach) return null;
+  const call = (problem.n === 1 ? timesVector : timesMatrix)(problem, dtype === "float32", library);
+  return call === null ? null : { problem, call };
 }
-
-function placesOf(dtype: "float32" | "float64", { memory }: Heap): Places {
-  return dtype === "float32"
-    ? { single: true, view: ({ address }, offset) => new Float32Array(memory.buffer, address + 4 * offset) }
-    : { single: false, view: ({ address }, offset) => new Float64Array(memory.buffer, address + 8 * offset) };
-}
-
-/** Does one product of a batch, given the offsets of its matrices in elements. */
-type Call = (out: number, a: number, b: number) => void;
 
 /** Null where a matrix lies as BLAS cannot take it. */
-function timesMatrix(
-  { m, n, k, out, a, b }: Problem,
-  { single, view }: Places,
-  library: Blas,
-  alpha: number,
-  beta: number,
-): Call | null {
+function timesMatrix({ m, n, k, out, a, b }: Problem, single: boolean, { sgemm, dgemm }: Blas): Call | null {
   const [left, right, target] = [shapeOf(a, m, k), shapeOf(b, k, n), shapeOf(out, m, n)];
   if (left === null || right === null || target === null || target.trans !== plain) return null;
-  const gemm = single ? library.sgemm : library.dgemm;
-  const { trans, leading } = left;
-  return (o, p, q) => {
-    const [x, y, z] = [view(a, p), view(b, q), view(out, o)];
-    gemm(rowMajor, trans, right.trans, m, n, k, alpha, x, leading, y, right.leading, beta, z, target.leading);
-  };
+  const gemm = single ? sgemm : dgemm;
+  const [tx, ty] = [left.trans, right.trans];
+  const [ldx, ldy, ldz] = [left.leading, right.leading, target.leading];
+  return (z, x, y, alpha, beta) => gemm(rowMajor, tx, ty, m, n, k, alpha, x, ldx, y, ldy, beta, z, ldz);
 }
 
 /** As `timesMatrix` for one column, which may have any stride but 0. */
-function timesVector(
-  { m, k, out, a, b }: Problem,
-  { single, view }: Places,
-  library: Blas,
-  alpha: number,
-  beta: number,
-): Call | null {
+function timesVector({ m, k, out, a, b }: Problem, single: boolean, { sgemv, dgemv }: Blas): Call | null {
   const left = shapeOf(a, m, k);
   const [from, to] = [k === 1 ? 1 : b.row, m === 1 ? 1 : out.row];
   if (left === null || from === 0 || to === 0) return null;
-  const gemv = single ? library.sgemv : library.dgemv;
+  const gemv = single ? sgemv : dgemv;
   const { trans, leading } = left;
   const [rows, columns] = trans === plain ? [m, k] : [k, m];
-  return (o, p, q) => {
-    gemv(rowMajor, trans, rows, columns, alpha, view(a, p), leading, view(b, q), from, beta, view(out, o), to);
-  };
+  return (z, x, y, alpha, beta) => gemv(rowMajor, trans, rows, columns, alpha, x, leading, y, from, beta, z, to);
 }
 
 /** Calls for every matrix of the batch. */
-function eachBatch({ batch, out, a, b }: Problem, call: Call): void {
-  const walk = (dim: number, o: number, p: number, q: number): void => {
-    if (dim === batch.length) {
-      call(o, p, q);
-      return;
+function eachBatch(
+  { problem: { batch, out, a, b }, call }: Plan,
+  start: number,
+  operands: readonly Operand[],
+  bytes: number,
+  alpha: number,
+  beta: number,
+): void {
+  const count = numelOf(batch);
+  const first = ({ operand }: Matrix): number => start + operands[operand]!.address;
+  let [o, p, q] = [first(out), first(a), first(b)];
+  const position = batch.map(() => 0);
+  for (let done = 0; done < count; done++) {
+    call(o, p, q, alpha, beta);
+    for (let dim = batch.length - 1; dim >= 0; dim--) {
+      o += out.batch[dim]! * bytes;
+      p += a.batch[dim]! * bytes;
+      q += b.batch[dim]! * bytes;
+      if (++position[dim]! < batch[dim]!) break;
+      position[dim] = 0;
+      o -= out.batch[dim]! * bytes * batch[dim]!;
+      p -= a.batch[dim]! * bytes * batch[dim]!;
+      q -= b.batch[dim]! * bytes * batch[dim]!;
     }
-    const [so, sp, sq] = [out.batch[dim]!, a.batch[dim]!, b.batch[dim]!];
-    for (let i = 0; i < batch[dim]!; i++) walk(dim + 1, o + i * so, p + i * sp, q + i * sq);
-  };
-  walk(0, 0, 0, 0);
+  }
 }

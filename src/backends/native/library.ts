@@ -1,6 +1,8 @@
 /** Finds an installed BLAS and binds its matrix products, through the optional package `koffi`. */
+import { type Koffi, type Library, optional } from "./koffi.ts";
+import { chooseCore } from "./openblas.ts";
 
-/** `cblas_?gemm` as koffi binds it: the matrices are windows on the heap. */
+/** `cblas_?gemm` as koffi binds it: the matrices are addresses. */
 export type Gemm = (
   order: number,
   transA: number,
@@ -9,12 +11,12 @@ export type Gemm = (
   n: number,
   k: number,
   alpha: number,
-  a: ArrayBufferView,
+  a: number,
   lda: number,
-  b: ArrayBufferView,
+  b: number,
   ldb: number,
   beta: number,
-  c: ArrayBufferView,
+  c: number,
   ldc: number,
 ) => void;
 
@@ -25,12 +27,12 @@ export type Gemv = (
   m: number,
   n: number,
   alpha: number,
-  a: ArrayBufferView,
+  a: number,
   lda: number,
-  x: ArrayBufferView,
+  x: number,
   incx: number,
   beta: number,
-  y: ArrayBufferView,
+  y: number,
   incy: number,
 ) => void;
 
@@ -38,14 +40,18 @@ export type Gemv = (
 export interface Blas {
   /** What the library says of itself. */
   readonly name: string;
+  /** What was done about it, or why no products go to it, in words; or null. */
+  readonly note: string | null;
+  /** Whether its products are slower than WebAssembly's, so that none go to it. */
+  readonly slow: boolean;
+  /** The kernels that an OpenBLAS was made to choose, or null: other processes need them said by OPENBLAS_CORETYPE. */
+  readonly chosenCore: string | null;
+  /** The address of a window's first byte. */
+  addressOf(window: ArrayBufferView): number;
   readonly sgemm: Gemm;
   readonly dgemm: Gemm;
   readonly sgemv: Gemv;
   readonly dgemv: Gemv;
-}
-
-interface Koffi {
-  load(path: string): { func(prototype: string): (...args: never[]) => unknown };
 }
 
 const candidates: readonly string[] = [
@@ -60,12 +66,13 @@ const candidates: readonly string[] = [
 
 type Scalar = "float" | "double";
 
+// Matrices are passed as numbers: windows on the heap cost 0.2 us to make and as much to read.
 const gemm = (name: string, t: Scalar): string =>
-  `void cblas_${name}(int order, int ta, int tb, int m, int n, int k, ${t} alpha, const ${t} *a, int lda, ` +
-  `const ${t} *b, int ldb, ${t} beta, ${t} *c, int ldc)`;
+  `void cblas_${name}(int order, int ta, int tb, int m, int n, int k, ${t} alpha, uintptr_t a, int lda, ` +
+  `uintptr_t b, int ldb, ${t} beta, uintptr_t c, int ldc)`;
 const gemv = (name: string, t: Scalar): string =>
-  `void cblas_${name}(int order, int ta, int m, int n, ${t} alpha, const ${t} *a, int lda, ` +
-  `const ${t} *x, int incx, ${t} beta, ${t} *y, int incy)`;
+  `void cblas_${name}(int order, int ta, int m, int n, ${t} alpha, uintptr_t a, int lda, ` +
+  `uintptr_t x, int incx, ${t} beta, uintptr_t y, int incy)`;
 
 type ModuleBuiltin = { createRequire(url: string): (name: string) => unknown };
 
@@ -89,11 +96,17 @@ export function findBlas(): Blas | string {
 function bind(koffi: Koffi, path: string): Blas | null {
   try {
     const library = koffi.load(path);
+    const { chosen, slow, note } = chooseCore(library);
     // Its own threads' barriers spin, which on a busy machine costs many times what they gain.
     optional(() => (library.func("void openblas_set_num_threads(int n)") as (n: number) => void)(1));
-    const config = optional(() => (library.func("const char *openblas_get_config()") as () => string)());
+    const name = nameOf(library);
+    const reference = path.startsWith("libblas.") && name === null;
     return {
-      name: typeof config === "string" ? config.trim() : path,
+      name: name ?? path,
+      note: reference ? "not used, since it is a reference implementation" : note,
+      slow: slow || reference,
+      chosenCore: chosen,
+      addressOf: (window) => Number(koffi.address(window)),
       sgemm: library.func(gemm("sgemm", "float")) as unknown as Gemm,
       dgemm: library.func(gemm("dgemm", "double")) as unknown as Gemm,
       sgemv: library.func(gemv("sgemv", "float")) as unknown as Gemv,
@@ -104,11 +117,10 @@ function bind(koffi: Koffi, path: string): Blas | null {
   }
 }
 
-/** What only some libraries have. */
-function optional<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch {
-    return undefined;
-  }
+/** What OpenBLAS or BLIS say of themselves, or null. */
+function nameOf(library: Library): string | null {
+  const config = optional(() => (library.func("const char *openblas_get_config()") as () => string)());
+  if (typeof config === "string") return config.trim();
+  const version = optional(() => (library.func("const char *bli_info_get_version_str()") as () => string)());
+  return typeof version === "string" ? `BLIS ${version}` : null;
 }

@@ -1,5 +1,5 @@
 /** Elements of the heap by dtype, read and written through windows that are fetched anew each time. */
-import type { DTypeName } from "../../core/dtype.ts";
+import type { RealName } from "../../core/dtype.ts";
 import { dtypes } from "../../core/dtype.ts";
 import type { Heap } from "../../core/heap.ts";
 import { bfloat16ToNumber, halfToNumber, numberToBfloat16, numberToHalf } from "../../ir/half.ts";
@@ -23,7 +23,7 @@ const integer = (wrap: (x: number) => number): Format => ({
 
 const toFloat32 = (value: Raw): number => inLane("f32", (math) => Number(math.of(value)));
 
-const formats: Readonly<Record<DTypeName, Format>> = {
+const formats: Readonly<Record<RealName, Format>> = {
   bool: { narrow: (value) => Number(truth(value)), widen: (bits) => Number(truth(bits)) },
   uint8: integer((x) => x & 0xff),
   int8: integer((x) => (x << 24) >> 24),
@@ -41,7 +41,7 @@ const formats: Readonly<Record<DTypeName, Format>> = {
 };
 
 /** A value's round trip through a dtype. */
-export function through(dtype: DTypeName, value: Raw): Scalar {
+export function through(dtype: RealName, value: Raw): Scalar {
   const format = formats[dtype];
   return format.widen(format.narrow(value));
 }
@@ -55,7 +55,7 @@ export interface Access {
 
 type Window = { [index: number]: Scalar };
 
-function windowOf(heap: Heap, dtype: DTypeName): Window {
+function windowOf(heap: Heap, dtype: RealName): Window {
   switch (dtype) {
     case "bool":
     case "uint8":
@@ -81,7 +81,7 @@ function windowOf(heap: Heap, dtype: DTypeName): Window {
 }
 
 /** The elements of `dtype` in `heap`. */
-export function access(heap: Heap, dtype: DTypeName): Access {
+export function access(heap: Heap, dtype: RealName): Access {
   const { narrow, widen } = formats[dtype];
   return {
     itemsize: dtypes[dtype].itemsize,
@@ -93,7 +93,7 @@ export function access(heap: Heap, dtype: DTypeName): Access {
 }
 
 /** The elements of `dtype` as bit patterns, which a copy leaves alone, the payload of a NaN included. */
-export function bits(heap: Heap, dtype: DTypeName): Access {
+export function bits(heap: Heap, dtype: RealName): Access {
   switch (dtypes[dtype].itemsize) {
     case 1:
       return access(heap, "uint8");

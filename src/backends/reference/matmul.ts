@@ -16,8 +16,8 @@ function matmulIn<T extends Scalar>(kernel: MatmulKernel, heap: Heap, math: Lane
   const { add, mul } = math.wide;
   const read = (at: number): T => math.of(elements.get(at));
 
-  return (batch, m, n, k, out, a, b, alpha, beta) => {
-    const operands = [out, a, b];
+  return (batch, m, n, k, out, a, b, alpha, beta, addend = out) => {
+    const operands = [out, a, b, addend];
     const starts = operands.map((operand) => origin(operand, elements.itemsize));
     const rows = operands.map(({ strides }) => strides[batch.length]!);
     const columns = operands.map(({ strides }) => strides[batch.length + 1]!);
@@ -33,8 +33,9 @@ function matmulIn<T extends Scalar>(kernel: MatmulKernel, heap: Heap, math: Lane
           const at = starts[0]! + bases[0]! + i * rows[0]! + j * columns[0]!;
           const product = dot(starts[1]! + bases[1]! + i * rows[1]!, starts[2]! + bases[2]! + j * columns[2]!);
           const scaled = mul(math.of(alpha), product);
-          // With beta 0 the old value is not read: it may be NaN.
-          elements.set(at, beta === 0 ? scaled : add(scaled, mul(math.of(beta), read(at))));
+          const old = starts[3]! + bases[3]! + i * rows[3]! + j * columns[3]!;
+          // With beta 0 the addend is not read: it may be NaN.
+          elements.set(at, beta === 0 ? scaled : add(scaled, mul(math.of(beta), read(old))));
         }
       }
     });

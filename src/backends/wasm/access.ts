@@ -1,12 +1,12 @@
 /** How kernels read and write memory: the bytes of one step's elements, walked densely, by a stride, or not at all. */
-import { type DTypeName, dtypes } from "../../core/dtype.ts";
+import { dtypes, type RealName } from "../../core/dtype.ts";
 import type { OperandClass } from "../../ir/kernel.ts";
 import type { Vectors } from "./convert.ts";
 import type { FuncBuilder, Local } from "./module.ts";
 
 /** An operand inside a function: its address, which moves along, and for class `s` its stride in bytes. */
 export interface Walk {
-  readonly dtype: DTypeName;
+  readonly dtype: RealName;
   readonly walk: OperandClass;
   readonly address: Local;
   readonly stride: Local | null;
@@ -37,7 +37,7 @@ const storeLanes = {
 type Size = 1 | 2 | 4 | 8;
 
 /** The itemsize of a dtype, as the tables above are keyed. */
-function sizeOf(dtype: DTypeName): Size {
+function sizeOf(dtype: RealName): Size {
   const { itemsize } = dtypes[dtype];
   if (itemsize === 1 || itemsize === 2 || itemsize === 4 || itemsize === 8) return itemsize;
   throw new Error(`wasm: no memory access for ${dtype}`);

@@ -1,5 +1,5 @@
 /** Conversions of vectors: between lanes, to and from the dtypes' stored bytes, and to masks. */
-import { type DType, type DTypeName, dtypes, type Lane } from "../../core/dtype.ts";
+import { type DType, dtypes, type Lane, type RealName } from "../../core/dtype.ts";
 import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat } from "./half.ts";
 import { Formula, laneInfo, type Term } from "./lanes.ts";
 import type { FuncBuilder, Local } from "./module.ts";
@@ -103,7 +103,7 @@ export function convert(f: FuncBuilder, from: Lane, to: Lane, vectors: Vectors, 
 }
 
 /** Loaded bytes -> elements in the dtype's own lane. */
-function unpack(v: Formula, dtype: DTypeName, raw: Vectors): Vectors {
+function unpack(v: Formula, dtype: RealName, raw: Vectors): Vectors {
   const x = raw[0]!;
   const extend = (sign: "s" | "u"): Term =>
     v.op(`i32x4.extend_low_i16x8_${sign}`, v.op(`i16x8.extend_low_i8x16_${sign}`, x));
@@ -126,7 +126,7 @@ function unpack(v: Formula, dtype: DTypeName, raw: Vectors): Vectors {
 }
 
 /** Elements in the dtype's own lane -> bytes to store. */
-function pack(v: Formula, dtype: DTypeName, vectors: Vectors): Vectors {
+function pack(v: Formula, dtype: RealName, vectors: Vectors): Vectors {
   const x = vectors[0]!;
   switch (dtype) {
     case "uint8":
@@ -144,13 +144,13 @@ function pack(v: Formula, dtype: DTypeName, vectors: Vectors): Vectors {
 }
 
 /** Loaded bytes of `dtype` -> one vector of the formula's lane. */
-export function decode(v: Formula, dtype: DTypeName, raw: Vectors): Local {
+export function decode(v: Formula, dtype: RealName, raw: Vectors): Local {
   const { lane } = dtypes[dtype];
   return convert(v.f, lane, v.lane, unpack(v.as(lane), dtype, raw), v.active)[0]!;
 }
 
 /** Loaded bytes of `dtype` -> a mask of the lanes that are not zero (NaN is not). */
-export function decodeMask(v: Formula, dtype: DTypeName, raw: Vectors): Local {
+export function decodeMask(v: Formula, dtype: RealName, raw: Vectors): Local {
   const { lane } = dtypes[dtype];
   const own = v.as(lane);
   const masks = unpack(own, dtype, raw).map((x) => own.let(own.ne(x, 0)));
@@ -161,7 +161,7 @@ export function decodeMask(v: Formula, dtype: DTypeName, raw: Vectors): Local {
 const bitsLane = (lane: Lane): Lane => (laneInfo[lane].width === 4 ? "i32" : "i64");
 
 /** A vector of the formula's lane -> bytes of `dtype`, which is not bool. */
-export function encode(v: Formula, dtype: DTypeName, value: Term): Vectors {
+export function encode(v: Formula, dtype: RealName, value: Term): Vectors {
   const { lane } = dtypes[dtype];
   return pack(v.as(lane), dtype, convert(v.f, v.lane, lane, [v.let(value)], v.active));
 }
@@ -181,12 +181,12 @@ export function roundTrip(v: Formula, dtype: DType, value: Term): Term {
     v.f,
     lane,
     v.lane,
-    there.map((x) => own.let(narrow(own, dtype.name, x))),
+    there.map((x) => own.let(narrow(own, dtype.name as RealName, x))), // a cast names real dtypes only
     v.active,
   )[0]!;
 }
 
-function narrow(v: Formula, dtype: DTypeName, x: Local): Term {
+function narrow(v: Formula, dtype: RealName, x: Local): Term {
   switch (dtype) {
     case "uint8":
       return v.and(x, 255);

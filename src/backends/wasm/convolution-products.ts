@@ -1,5 +1,5 @@
 /** Convolutions by matrix products: windows as columns, a part at a time, and for images the columns' sum. */
-import { type DTypeName, dtypes } from "../../core/dtype.ts";
+import { dtypes, type RealName } from "../../core/dtype.ts";
 import type { Heap } from "../../core/heap.ts";
 import { product } from "../../core/layout.ts";
 import { add, type Expr, load } from "../../ir/expr.ts";
@@ -12,6 +12,7 @@ import type {
   Geometry,
   MatmulRun,
   Operand,
+  PointwiseKernel,
   PointwiseRun,
   WindowRun,
 } from "../../ir/kernel.ts";
@@ -32,8 +33,8 @@ interface Products {
 /** A convolution by the products of `compiler`. */
 export function byProducts({ result, dtype }: ConvolutionKernel, heap: Heap, compiler: Compiler): ConvolutionRun {
   const { itemsize: bytes, lane } = dtypes[dtype];
-  const pointwise = (expr: Expr, ...inputs: DTypeName[]): PointwiseRun =>
-    compiler.compile({ skeleton: "pointwise", expr, lane, inputs, output: dtype });
+  const pointwise = (expr: Expr, ...inputs: RealName[]): PointwiseRun =>
+    compiler.compile<PointwiseKernel>({ skeleton: "pointwise", expr, lane, inputs, output: dtype });
   const p: Products = {
     heap,
     bytes,

@@ -1,5 +1,5 @@
 /** Loads and stores of single elements: from any dtype to its lane and back. */
-import { type DTypeName, dtypes, type Lane } from "../../core/dtype.ts";
+import { dtypes, type Lane, type RealName } from "../../core/dtype.ts";
 import type { Func, FuncBuilder, ModuleBuilder } from "./module.ts";
 import type { LoadOp, StoreOp } from "./opcodes.ts";
 
@@ -13,7 +13,7 @@ export interface Element {
   store(f: FuncBuilder): void;
 }
 
-const MEMORY: Readonly<Record<Exclude<DTypeName, "float16" | "bfloat16">, readonly [LoadOp, StoreOp]>> = {
+const MEMORY: Readonly<Record<Exclude<RealName, "float16" | "bfloat16">, readonly [LoadOp, StoreOp]>> = {
   bool: ["i32.load8_u", "i32.store8"],
   uint8: ["i32.load8_u", "i32.store8"],
   int8: ["i32.load8_s", "i32.store8"],
@@ -25,7 +25,7 @@ const MEMORY: Readonly<Record<Exclude<DTypeName, "float16" | "bfloat16">, readon
 };
 
 /** The access to elements of `dtype`; conversions of halves become functions of the module. */
-export function element(module: ModuleBuilder, dtype: DTypeName): Element {
+export function element(module: ModuleBuilder, dtype: RealName): Element {
   const { lane, itemsize: bytes } = dtypes[dtype];
   if (dtype === "float16" || dtype === "bfloat16") {
     const widen = dtype === "float16" ? widenFloat16(module) : widenBfloat16(module);
@@ -41,10 +41,10 @@ export function element(module: ModuleBuilder, dtype: DTypeName): Element {
   return { lane, bytes, load: (f) => f.load(load), store: (f) => f.store(store) };
 }
 
-const BITS: Readonly<Record<number, DTypeName>> = { 1: "uint8", 2: "int16", 4: "int32", 8: "int64" };
+const BITS: Readonly<Record<number, RealName>> = { 1: "uint8", 2: "int16", 4: "int32", 8: "int64" };
 
 /** Elements of `dtype` as bits only, for moving them. */
-export function bits(module: ModuleBuilder, dtype: DTypeName): Element {
+export function bits(module: ModuleBuilder, dtype: RealName): Element {
   return element(module, BITS[dtypes[dtype].itemsize] ?? dtype);
 }
 

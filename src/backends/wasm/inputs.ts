@@ -1,5 +1,5 @@
 /** What a kernel's step reads and writes: its inputs as vectors, its output as bytes. */
-import type { DTypeName } from "../../core/dtype.ts";
+import type { RealName } from "../../core/dtype.ts";
 import type { Expr } from "../../ir/expr.ts";
 import { fold } from "../../ir/fold.ts";
 import { loadBytes, type Walk } from "./access.ts";
@@ -9,7 +9,7 @@ import { Formula } from "./lanes.ts";
 import type { Local } from "./module.ts";
 
 /** A value as the bytes that an output of dtype `output` stores. */
-export function outputBytes(v: Formula, value: Value, output: DTypeName): Vectors {
+export function outputBytes(v: Formula, value: Value, output: RealName): Vectors {
   return output === "bool" ? encodeMask(v, asMask(v, value)) : encode(v, output, asLane(v, value));
 }
 

@@ -1,5 +1,5 @@
 /** Pointwise kernels: rows of whole vectors and single elements, and a loop over rows for any layout. */
-import { type DTypeName, dtypes } from "../../core/dtype.ts";
+import { dtypes, type RealName } from "../../core/dtype.ts";
 import { collapse, type Dims, orderByStride, permuteDims, popDim } from "../../ir/collapse.ts";
 import type { Operand, PointwiseKernel, PointwiseRun } from "../../ir/kernel.ts";
 import { advance, classOf, storeBytes, type Walk } from "./access.ts";
@@ -216,7 +216,7 @@ function compileGrid(kernel: PointwiseKernel, context: WasmContext, classes: str
 
 /** `row(n, out, inputs…, strides of class s…)`. */
 function rowFunction(module: ModuleBuilder, name: string | null, kernel: PointwiseKernel, classes: string): Func {
-  const names: readonly DTypeName[] = [kernel.output, ...kernel.inputs];
+  const names: readonly RealName[] = [kernel.output, ...kernel.inputs];
   if (!/^[cs][cbs]*$/.test(classes) || classes.length !== names.length) {
     throw new Error(`wasm: classes "${classes}" do not fit an output and ${kernel.inputs.length} inputs`);
   }

@@ -1,5 +1,5 @@
 /** Scatter: writes or accumulates elements, or whole rows, into places chosen by index tensors. */
-import type { DTypeName, Lane } from "../../core/dtype.ts";
+import type { Lane, RealName } from "../../core/dtype.ts";
 import type { ScatterKernel, ScatterRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { bits, type Element, element } from "./element.ts";
@@ -20,7 +20,7 @@ export function scatter(kernel: ScatterKernel, ctx: WasmContext): ScatterRun {
   return (shape, target, source, indices, space) => run(shape, source, target, indices, space);
 }
 
-function setMove(module: ModuleBuilder, dtype: DTypeName): Move {
+function setMove(module: ModuleBuilder, dtype: RealName): Move {
   const item = bits(module, dtype);
   const copy = copyBytes(module);
   return {
@@ -35,7 +35,7 @@ function setMove(module: ModuleBuilder, dtype: DTypeName): Move {
   };
 }
 
-function combineMove(module: ModuleBuilder, dtype: DTypeName, mode: Arithmetic): Move {
+function combineMove(module: ModuleBuilder, dtype: RealName, mode: Arithmetic): Move {
   const item = element(module, dtype);
   const one = (f: FuncBuilder, walked: Parameters<Move["element"]>[1], chosen: typeof walked): void => {
     f.get(chosen).get(chosen);
@@ -73,16 +73,16 @@ const FLOAT: Readonly<Record<"f32" | "f64", Readonly<Record<Arithmetic, PlainOp>
   f32: { add: "f32.add", mul: "f32.mul", min: "f32.min", max: "f32.max" },
   f64: { add: "f64.add", mul: "f64.mul", min: "f64.min", max: "f64.max" },
 };
-const VECTOR: Partial<Record<DTypeName, Readonly<Record<Arithmetic, PlainOp>>>> = {
+const VECTOR: Partial<Record<RealName, Readonly<Record<Arithmetic, PlainOp>>>> = {
   float32: { add: "f32x4.add", mul: "f32x4.mul", min: "f32x4.min", max: "f32x4.max" },
   float64: { add: "f64x2.add", mul: "f64x2.mul", min: "f64x2.min", max: "f64x2.max" },
   int32: { add: "i32x4.add", mul: "i32x4.mul", min: "i32x4.min_s", max: "i32x4.max_s" },
 };
 
-const vectorOp = (dtype: DTypeName, mode: Arithmetic): PlainOp | null => VECTOR[dtype]?.[mode] ?? null;
+const vectorOp = (dtype: RealName, mode: Arithmetic): PlainOp | null => VECTOR[dtype]?.[mode] ?? null;
 
 /** Two values of the lane -> one. Minimum and maximum of floats are NaN if either operand is. */
-function emitCombine(f: FuncBuilder, dtype: DTypeName, { lane }: Element, mode: Arithmetic): void {
+function emitCombine(f: FuncBuilder, dtype: RealName, { lane }: Element, mode: Arithmetic): void {
   if (dtype === "bool") f.op(BOOLEAN[mode]);
   else if (lane === "f32" || lane === "f64") f.op(FLOAT[lane][mode]);
   else if (mode === "add" || mode === "mul") f.op(`${lane}.${mode}`);

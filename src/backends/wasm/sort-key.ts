@@ -1,5 +1,5 @@
 /** Sort keys: unsigned integers in the order of a dtype's values, NaN greatest and -0 equal to 0. */
-import type { DTypeName } from "../../core/dtype.ts";
+import type { RealName } from "../../core/dtype.ts";
 import type { FuncBuilder, Local } from "./module.ts";
 
 /** How a dtype's keys are held: a pair is a key and, in its second half, an index. */
@@ -10,7 +10,7 @@ export interface KeyForm {
   readonly pairBytes: 8 | 16;
 }
 
-const WIDTHS: Readonly<Record<DTypeName, KeyForm["width"]>> = {
+const WIDTHS: Readonly<Record<RealName, KeyForm["width"]>> = {
   bool: 8,
   uint8: 8,
   int8: 8,
@@ -23,13 +23,13 @@ const WIDTHS: Readonly<Record<DTypeName, KeyForm["width"]>> = {
   float64: 64,
 };
 
-export function keyForm(dtype: DTypeName): KeyForm {
+export function keyForm(dtype: RealName): KeyForm {
   const width = WIDTHS[dtype];
   return width === 64 ? { type: "i64", width, pairBytes: 16 } : { type: "i32", width, pairBytes: 8 };
 }
 
 /** Leaves the key of the element at `address`. The reverse order is the complement's, which keeps equal keys equal. */
-export function emitKey(f: FuncBuilder, dtype: DTypeName, address: Local, descending: boolean): void {
+export function emitKey(f: FuncBuilder, dtype: RealName, address: Local, descending: boolean): void {
   f.get(address);
   emitAscendingKey(f, dtype);
   if (!descending) return;
@@ -39,7 +39,7 @@ export function emitKey(f: FuncBuilder, dtype: DTypeName, address: Local, descen
 }
 
 /** Address -> key. */
-function emitAscendingKey(f: FuncBuilder, dtype: DTypeName): void {
+function emitAscendingKey(f: FuncBuilder, dtype: RealName): void {
   switch (dtype) {
     case "bool":
     case "uint8":

@@ -1,5 +1,5 @@
 /** Stable sorting of dense rows: by insertion when short, else by radix on keys whose unsigned order is the values'. */
-import { type DTypeName, dtypes } from "../../core/dtype.ts";
+import { dtypes, type RealName } from "../../core/dtype.ts";
 import { SCRATCH_TABLES } from "../../core/heap.ts";
 import type { SortKernel, SortRun } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
@@ -145,7 +145,7 @@ function emitResults(
 /** Writes the pairs (key, index) of a row to `a`; `visit` gets each key. */
 function emitPairs(
   f: FuncBuilder,
-  { dtype, descending }: { readonly dtype: DTypeName; readonly descending: boolean },
+  { dtype, descending }: { readonly dtype: RealName; readonly descending: boolean },
   form: KeyForm,
   { length, input, a }: Pick<Row, "length" | "input" | "a">,
   visit: (key: Local) => void,

@@ -6,7 +6,7 @@ import type { WasmContext } from "./context.ts";
 import { element } from "./element.ts";
 import { readWords, upTo } from "./geometry.ts";
 import { laneInfo } from "./lanes.ts";
-import { DEPTH_STEP, packPanel } from "./matmul-pack.ts";
+import { packPanel } from "./matmul-pack.ts";
 import { exported, type Func, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { type Range, ranges, runTables, WORTH_PRODUCTS } from "./parallel.ts";
 import { copyOf } from "./walk.ts";
@@ -63,9 +63,9 @@ export interface Dots {
 /** How many rows, channels and elements there are, and how many bytes lead from one to the next. */
 export type Counts = readonly [rows: number, channels: number, depth: number];
 
-/** Bytes of a panel, with what `pack` may write behind it. */
+/** Bytes of a panel. */
 export const panelBytes = (rows: number, taps: number, bytes: number): number =>
-  (Math.ceil(rows / PANEL) * taps + DEPTH_STEP) * PANEL * bytes;
+  Math.ceil(rows / PANEL) * taps * PANEL * bytes;
 
 /** The functions of a lane. */
 export interface TapFunctions {
@@ -110,7 +110,7 @@ export function tapFunctions(ctx: WasmContext, lane: FloatLane): TapFunctions {
         for (let channel = 0; channel < channels; channel++) {
           const start = from + row * rowStep + channel * channelStep;
           pack(at, start, Math.min(PANEL, rows - row), depth, rowStep, depthStep);
-          at += depth * PANEL * bytes; // zeros behind it give way to the next
+          at += depth * PANEL * bytes;
         }
       }
     },

@@ -4,6 +4,7 @@ import type { PointwiseKernel } from "../../ir/kernel.ts";
 import type { WasmContext } from "./context.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims, tableWords } from "./odometer.ts";
+import { emitTurned } from "./square.ts";
 
 const ITEM = 4;
 /** Columns that are walked together: their cache lines stay in reach where rows lie a power of two apart. */
@@ -127,32 +128,14 @@ function emitColumns(f: FuncBuilder, m: Matrix, out: Local, input: Local, width:
   );
 }
 
-const LOW = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
-const HIGH = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
-const FIRST = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
-const SECOND = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
-
 /** Four elements of four columns, to four rows. */
 function emitSquare(f: FuncBuilder, columns: readonly Local[], rows: readonly Local[], offset: number): void {
-  const [a, b, c, d] = columns.map((column) => {
+  const vectors = columns.map((column) => {
     const vector = f.local("v128");
     f.get(column).load("v128.load").set(vector);
     return vector;
   });
-  const shuffled = (x: Local, y: Local, lanes: readonly number[]): Local => {
-    const vector = f.local("v128");
-    f.get(x).get(y).shuffle(lanes).set(vector);
-    return vector;
-  };
-  const [ab, AB] = [shuffled(a!, b!, LOW), shuffled(a!, b!, HIGH)];
-  const [cd, CD] = [shuffled(c!, d!, LOW), shuffled(c!, d!, HIGH)];
-  const pairs = [
-    [ab, cd, FIRST],
-    [ab, cd, SECOND],
-    [AB, CD, FIRST],
-    [AB, CD, SECOND],
-  ] as const;
-  pairs.forEach(([x, y, lanes], k) => {
-    f.get(rows[k]!).get(x).get(y).shuffle(lanes).store("v128.store", offset);
+  emitTurned(f, vectors).forEach((vector, k) => {
+    f.get(rows[k]!).get(vector).store("v128.store", offset);
   });
 }

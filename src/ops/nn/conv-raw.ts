@@ -34,7 +34,7 @@ export function convolve(result: ConvolutionKernel["result"], parts: Parts, w: W
     else copyKernel.into([channelwise(bias, out.dim())], out);
     return;
   }
-  const run = runner({ skeleton: "convolution", result, dtype: out.dtype.name });
+  const run = runner({ skeleton: "convolution", result, dtype: out.dtype.stored });
   withOperands(() => {
     const at = (t: Tensor): number => addressOf(t, t === out);
     run(sizes, { image: at(image), map: at(map), weight: at(weight), bias: bias === null ? 0 : at(bias) });

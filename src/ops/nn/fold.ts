@@ -24,7 +24,7 @@ function run(mode: "im2col" | "col2im", from: Tensor, shape: readonly number[], 
   const out = emptyTensor(shape, from.dtype, from.device);
   if (isMeta(out) || out.numel() === 0) return out;
   const [h, w] = g.input as [number, number];
-  const kernel: WindowRun = runner({ skeleton: "window", mode, dtype: from.dtype.name });
+  const kernel: WindowRun = runner({ skeleton: "window", mode, dtype: from.dtype.stored });
   withOperands(() => {
     const [image, columns] = mode === "im2col" ? [source, out] : [out, source];
     const plane = { address: operand(image, true).address, strides: [h * w, w, 1] };

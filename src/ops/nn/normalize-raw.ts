@@ -1,5 +1,5 @@
 /** Normalisation on raw memory: statistics, values and gradients as fused kernels. */
-import type { DType } from "../../core/dtype.ts";
+import type { DType, StoredName } from "../../core/dtype.ts";
 import { Layout } from "../../core/layout.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { add, div, type Expr, load, mul, sqrt, sub } from "../../ir/expr.ts";
@@ -24,14 +24,14 @@ export function reduceOver(
   const shape = inputs[0]!.shape;
   const out = emptyTensor(reducedShape(shape, dims, true), dtype, inputs[0]!.device);
   if (isMeta(out) || out.numel() === 0) return out;
-  const run = runnersOf<ReduceKernel>(pre).get(packed(inputs, dtype.index * 2 + (mean ? 1 : 0)), () => ({
+  const run = runnersOf<ReduceKernel<StoredName>>(pre).get(packed(inputs, dtype.index * 2 + (mean ? 1 : 0)), () => ({
     skeleton: "reduce",
     combine: "sum",
     pre,
     post: mean ? meanOf : null,
     lane: dtype.lane,
-    inputs: inputs.map((t) => t.dtype.name),
-    output: dtype.name,
+    inputs: inputs.map((t) => t.impl.dtype.stored),
+    output: dtype.stored,
   }));
   const outer = shape.map((_, d) => d).filter((d) => !dims.includes(d));
   const inner = [...dims].sort((a, b) => a - b);

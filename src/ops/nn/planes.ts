@@ -33,7 +33,7 @@ export function scatterRaw(
   if (isMeta(out)) return out;
   fillRaw(out, 0);
   if (planes * count === 0) return out;
-  const run: ScatterRun = runner({ skeleton: "scatter", mode, dtype: out.dtype.name, indices: 1 });
+  const run: ScatterRun = runner({ skeleton: "scatter", mode, dtype: out.impl.dtype.stored, indices: 1 });
   const [from, at] = [dense(source), dense(indices)];
   if (report !== unexpected) refuseNegative(at, report);
   const hit = withOperands(() =>
@@ -48,7 +48,7 @@ export function gatherRaw(source: Tensor, indices: Tensor): Tensor {
   const [planes = 0, size = 0] = source.shape;
   const out = emptyTensor(indices.shape, source.dtype, source.device);
   if (isMeta(out) || out.numel() === 0) return out;
-  const run: GatherRun = runner({ skeleton: "gather", dtype: out.dtype.name, indices: 1 });
+  const run: GatherRun = runner({ skeleton: "gather", dtype: out.impl.dtype.stored, indices: 1 });
   const [from, at] = [dense(source), dense(indices)];
   const shape = [planes, indices.shape[1]!];
   const hit = withOperands(() =>

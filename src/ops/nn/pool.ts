@@ -115,7 +115,7 @@ export function maxPoolByGeometry(x: Tensor, g: Geometry, node: string): [Tensor
   const values = emptyTensor(shape, x.dtype, x.device);
   const indices = emptyTensor(shape, int64, x.device);
   if (!isMeta(values) && values.numel() > 0) {
-    const run: PoolRun = runner({ skeleton: "pool", mode: "max", dtype: x.dtype.name, window: windowOf(g) });
+    const run: PoolRun = runner({ skeleton: "pool", mode: "max", dtype: x.dtype.stored, window: windowOf(g) });
     withOperands(() => {
       const [out, at] = [operand(values, true).address, operand(indices, true).address];
       run(planesOf(x, dims), g, out, operand(source).address, at, 0, false);
@@ -135,7 +135,7 @@ export function unpooled(g: Tensor, at: Tensor, shape: readonly number[], dims: 
   if (!isMeta(out) && out.numel() > 0) {
     const ones = input.map(() => 1);
     const geometry = { input, output, kernel: ones, stride: ones, padding: ones, dilation: ones };
-    const run: PoolRun = runner({ skeleton: "pool", mode: "maxBackward", dtype: g.dtype.name });
+    const run: PoolRun = runner({ skeleton: "pool", mode: "maxBackward", dtype: g.dtype.stored });
     const [from, indices] = [dense(g), dense(at)];
     withOperands(() => {
       const addresses = [operand(out, true).address, operand(from).address, operand(indices).address] as const;
@@ -280,7 +280,7 @@ function runAverage(
   const run: PoolRun = runner({
     skeleton: "pool",
     mode,
-    dtype: from.dtype.name,
+    dtype: from.dtype.stored,
     window: mode === "avg" ? windowOf(g) : null,
   });
   withOperands(() => {

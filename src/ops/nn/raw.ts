@@ -4,12 +4,12 @@ import { check, NotImplementedError } from "../../core/errors.ts";
 import { Layout } from "../../core/layout.ts";
 import { type Tensor, wrap } from "../../core/tensor.ts";
 import type { Geometry } from "../../ir/kernel.ts";
-import { copyKernel, unrecorded } from "../define.ts";
+import { copyKernel, plain, unrecorded } from "../define.ts";
 import { emptyTensor } from "../operands.ts";
 
-/** The tensor without history and in row-major order without gaps. */
+/** The tensor without history and in row-major order without gaps; nothing waits to be conjugated or negated. */
 export function dense(t: Tensor): Tensor {
-  return unrecorded(() => t.detach().contiguous());
+  return unrecorded(() => plain(t.detach().contiguous()));
 }
 
 /** The shape as a plain list, which is quicker to take apart than a `Size`. */

@@ -1,6 +1,6 @@
 /** How losses become numbers: the reductions, and losses that are one node of fused kernels. */
 
-import type { DType } from "../../core/dtype.ts";
+import type { DType, StoredName } from "../../core/dtype.ts";
 import { check, RuntimeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes, equalShapes, sizeOf } from "../../core/layout.ts";
 import { resultType } from "../../core/scalar.ts";
@@ -73,14 +73,14 @@ export function reduceFused(
 ): Tensor {
   const out = emptyTensor([], dtype, commonDevice(inputs));
   if (isMeta(out)) return out;
-  const run = runnersOf<ReduceKernel>(pre).get(packed(inputs, dtype.index * 2 + (mean ? 1 : 0)), () => ({
+  const run = runnersOf<ReduceKernel<StoredName>>(pre).get(packed(inputs, dtype.index * 2 + (mean ? 1 : 0)), () => ({
     skeleton: "reduce",
     combine: "sum",
     pre,
     post: mean ? meanOf : null,
     lane: dtype.lane,
-    inputs: inputs.map((t) => t.dtype.name),
-    output: dtype.name,
+    inputs: inputs.map((t) => t.impl.dtype.stored),
+    output: dtype.stored,
   }));
   withOperands(() =>
     run(

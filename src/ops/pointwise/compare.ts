@@ -4,6 +4,7 @@ import type { Operand } from "../../core/scalar.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as ir from "../../ir/expr.ts";
 import type { Binary, Op } from "../call.ts";
+import { imag } from "../complex.ts";
 import { composite, elementwise } from "../define.ts";
 import { alias, isFiniteExpr, kernel, narrowed, one, type UnaryOnly } from "./kernel.ts";
 
@@ -57,8 +58,10 @@ export const isposinf: UnaryOnly = question("isposinf", (x) => ir.and(isInfinite
 /** Whether elements are negative infinity. */
 export const isneginf: UnaryOnly = question("isneginf", (x) => ir.and(isInfinite(x), ir.lt(x, 0)));
 
-/** Whether elements are real: all of a tensor that is not complex. */
-export const isreal: UnaryOnly = composite({ name: "isreal" }, (self) => self.newOnes(self.shape, { dtype: "bool" }));
+/** Whether elements are real: all of a tensor that is not complex, else those without an imaginary part. */
+export const isreal: UnaryOnly = composite({ name: "isreal" }, (self) =>
+  self.dtype.isComplex ? imag(self.detach()).eq(0) : self.newOnes(self.shape, { dtype: "bool" }),
+);
 
 const differs = kernel("isclose", 2, (a, b) => ir.abs(ir.sub(a!, b!)), { dtype: "float", differentiable: false });
 const within = kernel(

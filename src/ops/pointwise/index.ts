@@ -4,7 +4,6 @@ export * from "./arithmetic.ts";
 export * from "./bitwise.ts";
 export * from "./clamp.ts";
 export * from "./compare.ts";
-export * from "./complex.ts";
 export * from "./frexp.ts";
 export * from "./power.ts";
 export * from "./rounding.ts";

@@ -1,6 +1,7 @@
 /** What the declarations here share: kernels with numbered nodes and missing derivatives, refusals, second names. */
 import { withGrad } from "../../autograd/mode.ts";
 import { recording } from "../../autograd/node.ts";
+import { isComplexNumber } from "../../core/complex.ts";
 import { bool, type DType } from "../../core/dtype.ts";
 import { check, NotImplementedError } from "../../core/errors.ts";
 import { largest, missing } from "../../core/sampling.ts";
@@ -11,6 +12,7 @@ import { constant, type Expr, eq, load, sub, type Value } from "../../ir/expr.ts
 import { bfloat16ToNumber, halfToNumber, numberToBfloat16, numberToHalf } from "../../ir/half.ts";
 import { mapLoads } from "../../ir/loads.ts";
 import type { OpInfo, OpInplace, Unary } from "../call.ts";
+import { overflows } from "../create.ts";
 import { type Callable, differentiable, elementwise, needTensor, pointwise } from "../define.ts";
 import { type DTypeRule, type GradRule, Pointwise } from "../pointwise.ts";
 
@@ -104,8 +106,8 @@ export type Refusal = (dtype: DType) => void;
 export const noBool = (name: string): Refusal => refuse(name, (dtype) => dtype === bool);
 /** Refuses all but floats. */
 export const onlyFloat = (name: string): Refusal => refuse(name, (dtype) => dtype.category !== "float");
-/** Refuses floats. */
-export const noFloat = (name: string): Refusal => refuse(name, (dtype) => dtype.category === "float");
+/** Refuses floats and complex numbers. */
+export const noFloat = (name: string): Refusal => refuse(name, (dtype) => dtype.isDifferentiable);
 /** Refuses all but integers. */
 export const onlyInt = (name: string): Refusal => refuse(name, (dtype) => dtype.category !== "int");
 
@@ -126,10 +128,19 @@ const cNames: Readonly<Record<string, string>> = {
   bfloat16: "at::BFloat16",
   float32: "float",
   float64: "double",
+  complex64: "c10::complex<float>",
+  complex128: "c10::complex<double>",
 };
 
 /** A parameter converted to the dtype of the tensor that it goes with: integers truncate, what does not fit throws. */
-export function scalarTo(value: Scalar, dtype: DType): Scalar {
+export function scalarTo(given: Scalar, dtype: DType): Scalar {
+  if (dtype.isComplex) {
+    check(!overflows(given, dtype), () => overflow(dtype));
+    return given;
+  }
+  const complex = isComplexNumber(given);
+  check(!complex || given.im === 0, () => overflow(dtype));
+  const value = complex ? given.re : given;
   if (dtype === bool) return value !== 0 && value !== 0n && value !== false;
   if (dtype.category === "float") {
     const x = Number(value);
@@ -166,7 +177,7 @@ const narrowing: Readonly<Record<string, (x: Scalar) => Scalar>> = {
 
 /** Throws as integer division by zero does, before anything is computed. */
 export function refuseZeroDivision(self: Operand, other: Operand): void {
-  if (resultType([self, other]).category === "float") return;
+  if (resultType([self, other]).isDifferentiable) return;
   const zero = isTensor(other)
     ? other.numel() > 0 && other.device.type === "cpu" && other.eq(0).any().item()
     : Number(other) === 0;

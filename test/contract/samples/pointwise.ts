@@ -184,6 +184,17 @@ export const pointwise: Table = {
     [m.tensor([]), 1, 0],
     [m.tensor([0, 3]), 1, 0],
   ],
+  complex: (m) => [
+    [m.tensor([2, 3]), m.tensor([3])],
+    [m.tensor([]), m.tensor([])],
+    [m.tensor([0, 3]), m.tensor([0, 3])],
+    valueOnly(m.special(), m.special()),
+  ],
+  polar: (m) => [
+    [m.tensor([2, 3]), m.tensor([3])],
+    [m.tensor([]), m.tensor([])],
+    [m.tensor([0, 3]), m.tensor([0, 3])],
+  ],
   conj: plain,
   conjPhysical: plain,
   imag: plain,

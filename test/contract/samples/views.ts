@@ -49,6 +49,8 @@ export const views: Table = {
   ],
   asStridedBackward: (m) => [[m.tensor([2, 2]), [6], [1], 0, [2, 1], 1]],
   cuda: (m) => [[m.tensor([2])]],
+  viewAsComplex: (m) => [[m.tensor([3, 2])], [m.tensor([2])], [m.tensor([0, 2])]],
+  viewAsReal: (m) => [[m.tensor([2, 3])], [m.tensor([])]],
   fill: (m) => [
     [m.tensor([2, 3]), 2],
     [m.tensor([2, 3]), m.tensor([])],
@@ -71,6 +73,8 @@ export const views: Table = {
   contiguous: none,
   cpu: none,
   bfloat16: coarse,
+  cdouble: none,
+  cfloat: coarse,
   bool: convert,
   byte: convert,
   char: convert,
