@@ -59,7 +59,7 @@ interface Generation {
 
 const generation = (): Generation => ({ list: [], holds: new WeakSet() });
 
-const smallestNursery = 32 * 2 ** 20;
+const smallestNursery = 8 * 2 ** 20;
 const largestNursery = 512 * 2 ** 20;
 const firstThreshold = 64 * 2 ** 20;
 /** Bytes after which a host without a collector needs a pause. */
@@ -67,7 +67,7 @@ const strain = 256 * 2 ** 20;
 /** Full collections take at most this part of the time. */
 const share = 0.03;
 /** Minor ones may take more, since memory that is still in the caches gains more than that. */
-const minorShare = 0.08;
+const minorShare = 0.2;
 
 /** What the generations ask of their owner. */
 export interface Owned {

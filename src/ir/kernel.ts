@@ -127,10 +127,10 @@ export interface UpdateKernel {
 
 /**
  * What a pass along a row reduces; `post` reads the value as the load that later passes read it by. Without `of`, `post`
- * stands alone: a number of the row made of others.
+ * stands alone: a number of the row made of others. `fmax` is the greatest that is not NaN.
  */
 export type RowReduction =
-  | { readonly combine: "sum" | "max"; readonly of: Expr; readonly post: Expr | null }
+  | { readonly combine: "sum" | "fmax"; readonly of: Expr; readonly post: Expr | null }
   | { readonly combine: "none"; readonly of: null; readonly post: Expr };
 
 /** One pass along a row: what it stores as the result's elements, and what it reduces. */

@@ -4,7 +4,7 @@ import type { DType } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { wrapDim } from "../core/layout.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { div, exp, load, log, mul, sub } from "../ir/expr.ts";
+import { constant, div, exp, load, log, mul, sub } from "../ir/expr.ts";
 import type { RowPass } from "../ir/kernel.ts";
 import type { DTypeLike, Op } from "./call.ts";
 import { custom, differentiable, unrecorded } from "./define.ts";
@@ -25,15 +25,16 @@ function shifted(x: Tensor, dim: number): Tensor {
 }
 
 const [x, r0, r1] = [load(0), load(2), load(3)];
-const maximum: RowPass = { store: null, reduce: [{ combine: "max", of: x, post: null }] };
+/** A NaN is not the maximum, but makes NaN of the sum. */
+const maximum: RowPass = { store: null, reduce: [{ combine: "fmax", of: x, post: null }] };
 const exponential = exp(sub(x, r0));
 
 const softmaxRows = new RowOp(
   ["elements"],
   [
     maximum,
-    { store: exponential, reduce: [{ combine: "sum", of: exponential, post: null }] },
-    { store: div(load(1), r1), reduce: [] },
+    { store: exponential, reduce: [{ combine: "sum", of: exponential, post: div(constant(1), r1) }] },
+    { store: mul(load(1), r1), reduce: [] },
   ],
 );
 const logSoftmaxRows = new RowOp(

@@ -42,7 +42,7 @@ const rowKernels: readonly Case[] = [
     kept: 2,
     terms: (length) => length + 1,
     passes: [
-      { store: null, reduce: [{ combine: "max", of: a, post: null }] },
+      { store: null, reduce: [{ combine: "fmax", of: a, post: null }] },
       {
         store: e.exp(e.sub(a, e.load(2))),
         reduce: [{ combine: "sum", of: e.exp(e.sub(a, e.load(2))), post: e.add(e.load(3), 1) }],
@@ -59,7 +59,7 @@ const rowKernels: readonly Case[] = [
         store: e.mul(a, b),
         reduce: [
           { combine: "sum", of: e.mul(a, e.load(2)), post: e.sub(e.load(5), e.load(3)) },
-          { combine: "max", of: b, post: null },
+          { combine: "fmax", of: b, post: null },
         ],
       },
       { store: e.sub(e.load(4), e.mul(e.load(5), e.load(6))), reduce: [] },
@@ -78,7 +78,7 @@ const { terms: pieceTerms, ...pieceKernel }: Case = {
       reduce: [
         { combine: "sum", of: e.mul(a, b), post: null },
         { combine: "none", of: null, post: e.mul(e.load(4), e.load(2)) },
-        { combine: "max", of: a, post: null },
+        { combine: "fmax", of: a, post: null },
       ],
     },
     { store: null, reduce: [{ combine: "none", of: null, post: e.add(e.load(5), e.load(6)) }] },

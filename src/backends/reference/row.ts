@@ -32,14 +32,15 @@ function rowIn(kernel: RowKernel, heap: Heap, math: LaneMath<number>): RowRun {
     })),
   }));
   const along = (length: number, pieces: Pieces, { store, reduce }: (typeof passes)[number]): void => {
-    const totals = reduce.map(({ combine }) => (combine === "max" ? math.least : 0));
+    const totals = reduce.map(({ combine }) => (combine === "fmax" ? math.least : 0));
     for (let element = 0; element < length * pieces.count; element++) {
       i = Math.floor(element / length) * pieces.step + (element % length);
       const values = reduce.map(({ of }) => of());
       if (store !== null) elements.set(starts[count]! + i, store());
       // Sums are kept in float64 and rounded once.
       reduce.forEach(({ combine }, k) => {
-        totals[k] = combine === "max" ? Math.max(totals[k]!, values[k]!) : totals[k]! + values[k]!;
+        if (combine !== "fmax") totals[k]! += values[k]!;
+        else if (values[k]! > totals[k]!) totals[k] = values[k]!;
       });
     }
     reduce.forEach(({ post }, k) => {

@@ -14,7 +14,7 @@ import { cutDims, cuttingDim, numelOf, ranges, runTables, type TableCall, WORTH 
 import { Plans, placeTable } from "./plans.ts";
 import type { KernelFunction, Team } from "./team.ts";
 import { compileTurn, isCopy, turnedDim, turnedWords } from "./transpose.ts";
-import { isLight } from "./weight.ts";
+import { unrolling } from "./weight.ts";
 
 type Row = (n: number, out: number, ...rest: (number | undefined)[]) => void;
 type Grid = (table: number, rank: number) => void;
@@ -257,9 +257,21 @@ function emitRow(f: FuncBuilder, kernel: PointwiseKernel, n: Local, walks: reado
     );
   };
   const dense = walks.every(({ walk }) => walk !== "s");
-  if (dense && isLight(kernel.expr)) loop(width, UNROLL);
+  if (isCopy(kernel) && walks[1]!.walk === "c" && dense) emitLongCopy(f, dtypes[kernel.output].itemsize, n, walks);
+  if (dense) loop(width, unrolling(kernel.expr));
   loop(width, 1);
   loop(1, 1);
 }
 
-const UNROLL = 4;
+/** Bytes from which on the engine's own copy is faster, all the more where the result is in no cache. */
+const LONG_COPY = 1 << 16;
+
+function emitLongCopy(f: FuncBuilder, itemsize: number, n: Local, [out, input]: readonly Walk[]): void {
+  f.get(n)
+    .i32(LONG_COPY / itemsize)
+    .op("i32.ge_u")
+    .if(() => {
+      f.get(out!.address).get(input!.address).get(n).i32(itemsize).op("i32.mul").memoryCopy();
+      f.i32(0).set(n);
+    });
+}

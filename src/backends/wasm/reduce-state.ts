@@ -29,14 +29,14 @@ export function keepsTotal({ combine, lane, post, output }: ReduceKernel): boole
 }
 
 /** Whether the result is a position. */
-export function isArg(combine: Combine): combine is "argmin" | "argmax" {
+export function isArg(combine: Combine | "fmax"): combine is "argmin" | "argmax" {
   return combine === "argmin" || combine === "argmax";
 }
 
 /** The accumulator of a kernel, with `slots` independent chains of additions. */
 export function accumulator(
   f: FuncBuilder,
-  { combine, lane }: Pick<ReduceKernel, "combine" | "lane">,
+  { combine, lane }: { readonly combine: Combine | "fmax"; readonly lane: Lane },
   slots: number,
 ): Accumulator {
   const v = new Formula(f, lane, laneInfo[lane].width);
@@ -76,7 +76,7 @@ function greatest(v: Formula): Term {
   return v.lane === "i32" ? 2 ** 31 - 1 : Infinity;
 }
 
-function rules(v: Formula, combine: Exclude<Combine, "argmin" | "argmax">): Rule {
+function rules(v: Formula, combine: Exclude<Combine | "fmax", "argmin" | "argmax">): Rule {
   switch (combine) {
     case "sum":
       return { mask: false, identity: 0, apply: (a, b) => v.add(a, b) };
@@ -86,6 +86,8 @@ function rules(v: Formula, combine: Exclude<Combine, "argmin" | "argmax">): Rule
       return { mask: false, identity: greatest(v), apply: (a, b) => v.min(a, b) };
     case "max":
       return { mask: false, identity: least[v.lane], apply: (a, b) => v.max(a, b) };
+    case "fmax":
+      return { mask: false, identity: least[v.lane], apply: (a, b) => v.pmax(a, b) };
     case "and":
       return { mask: true, identity: v.int(-1), apply: (a, b) => v.and(a, b) };
     case "or":

@@ -5,10 +5,12 @@ import type { WasmContext } from "./context.ts";
 import { exported, type FuncBuilder, type Local, ModuleBuilder } from "./module.ts";
 import { emitOdometer, readWords, skipDims, tableWords } from "./odometer.ts";
 import { emitTurned } from "./square.ts";
+import { copyOf } from "./walk.ts";
 
 const ITEM = 4;
-/** Columns that are walked together: their cache lines stay in reach where rows lie a power of two apart. */
+/** Rows and columns that are turned together: a cache line's elements. */
 const BLOCK = 16;
+const SQUARE = 4;
 /** Below this many rows or columns a copy row by row is as good. */
 const LEAST = 8;
 
@@ -65,77 +67,72 @@ interface Matrix {
 function emitMatrix(f: FuncBuilder, m: Matrix): void {
   const left = f.local("i32");
   const [out, input] = [f.local("i32"), f.local("i32")];
-  f.get(m.columns).set(left).get(m.out).set(out).get(m.input).set(input);
-  for (const width of [BLOCK, 1]) {
+  f.get(m.rows).set(left).get(m.out).set(out).get(m.input).set(input);
+  for (const count of [BLOCK, SQUARE, 1]) {
     f.while(
-      () => f.get(left).i32(width).op("i32.ge_u"),
+      () => f.get(left).i32(count).op("i32.ge_u"),
       () => {
-        emitColumns(f, m, out, input, width);
-        f.add(out, width * ITEM).add(left, -width);
-        f.get(input).get(m.columnStep).i32(width).op("i32.mul").op("i32.add").set(input);
+        emitRows(f, m, out, input, count);
+        f.get(out).get(m.rowStep).i32(count).op("i32.mul").op("i32.add").set(out);
+        f.add(input, count * ITEM).add(left, -count);
       },
     );
   }
 }
 
-/** All rows of `width` columns. */
-function emitColumns(f: FuncBuilder, m: Matrix, out: Local, input: Local, width: number): void {
-  const left = f.local("i32");
-  const to = f.local("i32");
-  const from = Array.from({ length: width }, () => f.local("i32"));
-  f.get(m.rows).set(left).get(out).set(to);
-  from.forEach((column, k) => {
-    f.get(k === 0 ? input : from[k - 1]!);
-    if (k > 0) f.get(m.columnStep).op("i32.add");
-    f.set(column);
-  });
-  const move = (rows: number): void => {
-    for (const column of from) f.add(column, rows * ITEM);
-    f.add(left, -rows);
+/** All columns of `count` rows. The result is written along its rows, whole cache lines at a time. */
+function emitRows(f: FuncBuilder, m: Matrix, out: Local, input: Local, count: number): void {
+  const [left, to, from] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  f.get(m.columns).set(left).get(out).set(to).get(input).set(from);
+  const move = (columns: number): void => {
+    f.get(from).get(m.columnStep).i32(columns).op("i32.mul").op("i32.add").set(from);
+    f.add(to, columns * ITEM).add(left, -columns);
   };
-  if (width > 1) {
+  if (count > 1) {
     f.while(
-      () => f.get(left).i32(4).op("i32.ge_u"),
+      () => f.get(left).i32(BLOCK).op("i32.ge_u"),
       () => {
-        const starts = Array.from({ length: 4 }, (_, row) => {
-          const start = f.local("i32");
-          if (row === 0) f.get(to).set(start);
-          return start;
-        });
-        for (let row = 1; row < 4; row++)
-          f.get(starts[row - 1]!)
-            .get(m.rowStep)
-            .op("i32.add")
-            .set(starts[row]!);
-        for (let k = 0; k < width; k += 4) emitSquare(f, from.slice(k, k + 4), starts, k * ITEM);
-        f.get(starts[3]!).get(m.rowStep).op("i32.add").set(to);
-        move(4);
+        const row = copyOf(f, to);
+        for (let first = 0; first < count; first += SQUARE) emitBand(f, m, row, from, first * ITEM);
+        move(BLOCK);
       },
     );
   }
   f.while(
     () => f.get(left),
     () => {
-      from.forEach((column, k) => {
-        f.get(to)
-          .get(column)
-          .load("i32.load")
-          .store("i32.store", k * ITEM);
-      });
-      f.add(to, m.rowStep);
+      const row = copyOf(f, to);
+      for (let k = 0; k < count; k++) {
+        f.get(row)
+          .get(from)
+          .load("i32.load", k * ITEM)
+          .store("i32.store")
+          .add(row, m.rowStep);
+      }
       move(1);
     },
   );
 }
 
-/** Four elements of four columns, to four rows. */
-function emitSquare(f: FuncBuilder, columns: readonly Local[], rows: readonly Local[], offset: number): void {
-  const vectors = columns.map((column) => {
-    const vector = f.local("v128");
-    f.get(column).load("v128.load").set(vector);
-    return vector;
+/** `BLOCK` columns of the four rows from `row` on, which moves to the next ones. */
+function emitBand(f: FuncBuilder, m: Matrix, row: Local, from: Local, offset: number): void {
+  const rows = Array.from({ length: SQUARE }, () => {
+    const start = copyOf(f, row);
+    f.add(row, m.rowStep);
+    return start;
   });
-  emitTurned(f, vectors).forEach((vector, k) => {
-    f.get(rows[k]!).get(vector).store("v128.store", offset);
-  });
+  const column = copyOf(f, from);
+  for (let first = 0; first < BLOCK; first += SQUARE) {
+    const vectors = rows.map(() => {
+      const vector = f.local("v128");
+      f.get(column).load("v128.load", offset).set(vector);
+      f.add(column, m.columnStep);
+      return vector;
+    });
+    emitTurned(f, vectors).forEach((vector, k) => {
+      f.get(rows[k]!)
+        .get(vector)
+        .store("v128.store", first * ITEM);
+    });
+  }
 }

@@ -1,4 +1,4 @@
-/** How much code an expression is: light ones are unrolled, since the loop around them costs as much as they do. */
+/** How much code an expression is: unrolling pays where the loop around it costs a good part of what it does. */
 import type { BinaryCode, Expr, UnaryCode } from "../../ir/expr.ts";
 import { fold } from "../../ir/fold.ts";
 
@@ -9,10 +9,9 @@ const oneInstruction: ReadonlySet<UnaryCode | BinaryCode> = new Set<UnaryCode | 
 const LIGHT = 4;
 const HEAVY = LIGHT + 1;
 
-/** Whether unrolling an expression is worth its code. */
-export function isLight(expr: Expr): boolean {
+function weightOf(expr: Expr): number {
   const own = (code: UnaryCode | BinaryCode): number => (oneInstruction.has(code) ? 1 : HEAVY);
-  const weight = fold<number>(expr, {
+  return fold<number>(expr, {
     load: () => 0,
     const: () => 0,
     unary: ({ code }, a) => a + own(code),
@@ -22,5 +21,13 @@ export function isLight(expr: Expr): boolean {
     cast: (_, a) => a + 1,
     call: () => HEAVY,
   });
-  return weight <= LIGHT;
+}
+
+/** Whether an expression is little more than reading and writing. */
+export const isLight = (expr: Expr): boolean => weightOf(expr) <= LIGHT;
+
+/** How many vectors an iteration should compute. */
+export function unrolling(expr: Expr): 1 | 2 | 4 {
+  const weight = weightOf(expr);
+  return weight <= LIGHT ? 4 : weight <= 3 * HEAVY ? 2 : 1;
 }

@@ -51,20 +51,18 @@ const power = (v: Formula, n: Term): Term => v.shl(v.iadd(n, 127), 23);
 /** e^x for |x| <= 87, without a check. */
 export function expBounded(v: Formula, x: Local): Bounded {
   const { rounded, r } = reduce(v, x);
-  const tail = v.multiplyAdd(v.mul(r, r), v.poly(r, EXP), r);
-  const mantissa = v.let(v.add(tail, 1));
+  const mantissa = v.let(v.poly(r, [1, 1, ...EXP]));
   return { rounded, mantissa, value: v.iadd(mantissa, v.shl(rounded, 23)) };
 }
 
 /** e^x. */
 export function exp(v: Formula, argument: Local): Term {
-  // Beyond these bounds the result is infinity or zero; the first operand's NaN passes both.
-  const x = v.let(v.pmax(v.pmin(argument, 89), -104));
-  const { rounded, mantissa, value } = expBounded(v, x);
-  const result = v.let(value);
+  const result = v.let(expBounded(v, argument).value);
+  const outside = v.let(v.igt(v.abs(argument), BOUND_BITS));
   // Overflow, subnormal results and NaN: 2^n in two factors, of which only the last one rounds.
-  const outside = v.let(v.igt(v.abs(x), BOUND_BITS));
   v.patch(result, outside, () => {
+    // Beyond these bounds the result is infinity or zero; the first operand's NaN passes both.
+    const { rounded, mantissa } = expBounded(v, v.let(v.pmax(v.pmin(argument, 89), -104)));
     const n = v.let(v.isub(rounded, ROUNDER_BITS));
     const half = v.let(v.shr(n, 1));
     return v.mul(v.mul(mantissa, power(v, half)), power(v, v.isub(n, half)));
