@@ -1,4 +1,5 @@
 /** Losses of class indices: negative log-likelihood and cross entropy. */
+import { recording } from "../../autograd/node.ts";
 import { dtypes, int64 } from "../../core/dtype.ts";
 import { check, IndexError, ValueError } from "../../core/errors.ts";
 import { equalShapes, list, product } from "../../core/layout.ts";
@@ -8,6 +9,8 @@ import type { Op } from "../call.ts";
 import { differentiable, fn, pointwise, unrecorded } from "../define.ts";
 import { isMeta } from "../operands.ts";
 import { logSoftmax } from "../softmax.ts";
+import { nllRows, nllRowsGrad, type RowLosses } from "./nll-rows.ts";
+import { dense } from "./raw.ts";
 import { type Reduction, reduced, reductionOf } from "./reduction.ts";
 
 /** What PyTorch adds to messages on index dtypes here, where numbers make float32. */
@@ -35,27 +38,52 @@ interface Nll {
   readonly reduction: Reduction;
 }
 
+/** What `nll` computes: the losses, their slopes, and the index that was picked. */
+interface Picked {
+  readonly out: Tensor;
+  readonly slope: Tensor;
+  readonly along: () => Tensor;
+}
+
 /** `-input[target]` along the classes' dim, as one node. */
 function nll(input: Tensor, target: Tensor, s: Nll): Tensor {
   const dim = input.dim() === 1 ? 0 : 1;
-  const state = unrecorded(() => {
+  const rows = unrecorded(() => nllRows(input, target, s.weight, s.ignoreIndex, s.reduction));
+  const { out, slope, along } = rows === null ? composed(input, target, dim, s) : picked(input, rows);
+  const shape = input.shape;
+  return differentiable(s.node, out.detach(), [input], [slope, target], ([g], [slope]) => {
+    if (rows !== null && !recording([g!])) return [nllRowsGrad(dense(g!), rows, shape[1]!)];
+    return [g!.newZeros(shape).scatterAdd_(dim, along(), g!.mul(slope!).unsqueeze(dim))];
+  });
+}
+
+function picked(input: Tensor, { out, slope, classes }: RowLosses): Picked {
+  const along = (): Tensor =>
+    input.newTensor(
+      [...classes].map((c) => Math.max(c, 0)),
+      { dtype: "int64" },
+    );
+  return { out, slope, along: () => unrecorded(() => along().unsqueeze(1)) };
+}
+
+function composed(input: Tensor, target: Tensor, dim: number, s: Nll): Picked {
+  return unrecorded(() => {
     const t = target.detach().to(int64);
     const index = countedTarget.apply([t, s.ignoreIndex]);
     checkClasses(index, input.shape[dim]!);
-    const along = index.unsqueeze(dim);
-    const picked = input.detach().gather(dim, along).squeeze(dim);
+    const at = index.unsqueeze(dim);
+    const along = (): Tensor => at;
+    const picked = input.detach().gather(dim, at).squeeze(dim);
     const own = s.weight === null ? 1 : s.weight.detach().indexSelect(0, index.reshape(-1)).reshape(index.shape);
     const w = counts.apply([own === 1 ? picked.detach().newOnes([]) : own, t, s.ignoreIndex]).to(input.dtype);
     const each = losses.apply([picked, w]);
     if (s.reduction === "none") return { out: each, slope: w.neg(), along };
     if (s.reduction === "sum") return { out: each.sum(), slope: w.neg(), along };
     const total = w.sum();
-    return { out: each.sum().div(total), slope: w.neg().div(total), along };
+    // Where everything is ignored, the total is 0, and the slopes are not 0 / 0.
+    const slope = w.neg().div(total).maskedFill(t.eq(s.ignoreIndex), 0);
+    return { out: each.sum().div(total), slope, along };
   });
-  const shape = input.shape;
-  return differentiable(s.node, state.out.detach(), [input], [state.slope], ([g], [slope]) => [
-    g!.newZeros(shape).scatterAdd_(dim, state.along, g!.mul(slope!).unsqueeze(dim)),
-  ]);
 }
 
 function checkTargetDType(target: Tensor): void {
