@@ -26,11 +26,20 @@ export class Size extends Array<number> {
 
 printsAs(Size);
 
+/** Sizes that were made lately, by a hash of their numbers: freezing takes longer than most operators' own code. */
+const recentSizes: Size[] = new Array<Size>(512).fill(Object.freeze(new Size()) as Size);
+
 /** A frozen Size of these numbers. */
 export function sizeOf(shape: readonly number[]): Size {
+  let hash = shape.length;
+  for (let i = 0; i < shape.length; i++) hash = (Math.imul(hash, 31) + shape[i]!) | 0;
+  const slot = (hash ^ (hash >>> 9)) & (recentSizes.length - 1);
+  const recent = recentSizes[slot]!;
+  if (equalShapes(recent, shape)) return recent;
   const size = new Size(shape.length);
   for (let i = 0; i < shape.length; i++) size[i] = shape[i]!;
-  return Object.freeze(size) as Size;
+  recentSizes[slot] = Object.freeze(size) as Size;
+  return recentSizes[slot]!;
 }
 
 /** The product of all sizes; 1 for none. */

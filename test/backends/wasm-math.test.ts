@@ -63,6 +63,21 @@ test.each([
   }
 });
 
+const kernel = { skeleton: "pointwise", lane: "f32", inputs: ["float32"], output: "float32" } as const;
+
+test("exp of numbers beyond its range, beside others", () => {
+  const run = wasm.compile({ ...kernel, expr: e.exp(e.load(0)) }).dense("cc");
+  const x = [-Infinity, 1, NaN, 100, -103.9, -90, 0, -1e30];
+  heap.f32.set(x, A / 4);
+  run(x.length, OUT, A);
+  x.forEach((value, i) => {
+    const [got, exact] = [heap.f32[OUT / 4 + i]!, Math.exp(Math.fround(value))];
+    if (Number.isNaN(exact)) expect(got).toBeNaN();
+    else if (exact > 2 ** 128) expect(got).toBe(Infinity);
+    else expect(ulps(got, exact)).toBeLessThanOrEqual(1);
+  });
+});
+
 /** C's pow, where JavaScript's differs. */
 function cPow(x: number, y: number): number {
   if (x === 1 || (x === -1 && Math.abs(y) === Infinity)) return 1;
@@ -105,7 +120,6 @@ test("pow in float32 is correctly rounded but for ties", () => {
 
 test("log10 and log2 of powers of the base are exact in float32", () => {
   heap.f32.set([1000, 1e10, 1e-5, 1], A / 4);
-  const kernel = { skeleton: "pointwise", lane: "f32", inputs: ["float32"], output: "float32" } as const;
   wasm.compile({ ...kernel, expr: e.log10(e.load(0)) }).dense("cc")(4, OUT, A);
   expect([...heap.f32.subarray(OUT / 4, OUT / 4 + 4)]).toEqual([3, 10, -5, 0]);
   heap.f32.set([8, 1024, 0.125, 2 ** -149], A / 4);
@@ -127,7 +141,6 @@ test("float64 functions are JavaScript's", () => {
 
 test("the sign of NaN is 0, as PyTorch's comparisons make it", () => {
   heap.f32.set([Number.NaN, -3, 0, 7], A / 4);
-  const kernel = { skeleton: "pointwise", lane: "f32", inputs: ["float32"], output: "float32" } as const;
   wasm.compile({ ...kernel, expr: e.sign(e.load(0)) }).dense("cc")(4, OUT, A);
   expect([...heap.f32.subarray(OUT / 4, OUT / 4 + 4)]).toEqual([0, -1, 0, 1]);
 });

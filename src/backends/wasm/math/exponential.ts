@@ -22,6 +22,8 @@ const TANH = [
 ];
 /** The bits of 87, below which 2^n and the result are normal numbers. */
 const BOUND_BITS = 0x42ae0000;
+/** Below it e^x is less than half of the least subnormal number. */
+const LEAST = -104;
 const SIGN_BIT = 0x80000000 | 0;
 
 interface Bounded {
@@ -59,15 +61,25 @@ export function expBounded(v: Formula, x: Local): Bounded {
 export function exp(v: Formula, argument: Local): Term {
   const result = v.let(expBounded(v, argument).value);
   const outside = v.let(v.igt(v.abs(argument), BOUND_BITS));
-  // Overflow, subnormal results and NaN: 2^n in two factors, of which only the last one rounds.
-  v.patch(result, outside, () => {
-    // Beyond these bounds the result is infinity or zero; the first operand's NaN passes both.
-    const { rounded, mantissa } = expBounded(v, v.let(v.pmax(v.pmin(argument, 89), -104)));
-    const n = v.let(v.isub(rounded, ROUNDER_BITS));
-    const half = v.let(v.shr(n, 1));
-    return v.mul(v.mul(mantissa, power(v, half)), power(v, v.isub(n, half)));
+  v.put(outside);
+  v.f.op("v128.any_true").if(() => {
+    // Zeros first: masked scores are -Infinity.
+    const vanishing = v.let(v.lt(argument, LEAST));
+    v.put(v.andnot(result, vanishing));
+    v.f.set(result);
+    const rest = v.let(v.andnot(outside, vanishing));
+    v.patch(result, rest, () => scaledTwice(v, argument));
   });
   return result;
+}
+
+/** e^x that overflows, is subnormal, zero or NaN: 2^n in two factors, of which only the last one rounds. */
+function scaledTwice(v: Formula, argument: Local): Term {
+  // Beyond these bounds the result is infinity or zero; the first operand's NaN passes both.
+  const { rounded, mantissa } = expBounded(v, v.let(v.pmax(v.pmin(argument, 89), LEAST)));
+  const n = v.let(v.isub(rounded, ROUNDER_BITS));
+  const half = v.let(v.shr(n, 1));
+  return v.mul(v.mul(mantissa, power(v, half)), power(v, v.isub(n, half)));
 }
 
 /** e^x - 1, also near 0. */
