@@ -9,8 +9,11 @@ import type { RowKernel, RowPass, RowRun, Rows } from "../ir/kernel.ts";
 import { Runners } from "../ir/runtime.ts";
 import { addressOf, emptyLike, emptyTensor, isMeta, withOperands } from "./operands.ts";
 
-/** How an input lies: along every row, one row for all, one element per row, or a number. */
-export type RowInput = "elements" | "shared" | "perRow" | "number";
+/**
+ * How an input lies: along every row, along the rows of a block and again in the next one, one row for all, one element
+ * per row, or a number.
+ */
+export type RowInput = "elements" | "cycled" | "shared" | "perRow" | "number";
 
 /** What a row kernel gives: a tensor like the first input, and its kept reductions, one element per row. */
 export interface RowResult {
@@ -44,30 +47,48 @@ export class RowOp {
     const out = emptyLike(layout.fresh(), dtype, first.device);
     const kept = Array.from({ length: this.#kept }, () => emptyTensor([rows], dtype, first.device));
     const run = this.#compiled(dtype.lane);
-    withOperands(() =>
-      run(
-        rows,
-        length,
-        { address: addressOf(out, true), step: length },
-        inputs.map((x, k) => this.#rows(x, k, length, dtype)),
-        kept.map((t) => addressOf(t, true)),
-        { count: pieces, step: rows * length },
-      ),
-    );
+    const block = this.#block(inputs, rows, length);
+    withOperands(() => {
+      const all = inputs.map((x, k) => this.#rows(x, k, length, dtype));
+      const to = { address: addressOf(out, true), step: length };
+      const reductions = kept.map((t) => addressOf(t, true));
+      for (let row = 0; row < rows; row += block) {
+        const from = (operand: Rows): Rows => moved(operand, row * dtype.itemsize);
+        run(
+          block,
+          length,
+          from(to),
+          all.map((operand, k) => (this.#inputs[k] === "cycled" ? operand : from(operand))),
+          reductions.map((address) => address + row * dtype.itemsize),
+          { count: pieces, step: rows * length },
+        );
+      }
+    });
     return { out, kept };
+  }
+
+  /** After how many rows cycled inputs begin anew; all of them where there are none. */
+  #block(inputs: readonly (Tensor | number)[], rows: number, length: number): number {
+    const k = this.#inputs.indexOf("cycled");
+    return k < 0 ? rows : (inputs[k] as Tensor).impl.layout.numel / length;
   }
 
   #fits(x: Tensor | number, k: number, dtype: DType, rows: number, length: number, pieces: number): boolean {
     if (!isTensor(x)) return this.#inputs[k] === "number";
     const { layout } = x.impl;
     const shared = pieces === 1 ? length : -1;
-    const counts = { elements: rows * length * pieces, shared, perRow: rows, number: -1 };
-    return x.impl.dtype === dtype && layout.contiguous && layout.numel === counts[this.#inputs[k]!] && !isMeta(x);
+    const kind = this.#inputs[k]!;
+    if (x.impl.dtype !== dtype || !layout.contiguous || isMeta(x)) return false;
+    if (kind === "cycled") {
+      const own = layout.numel / length;
+      return pieces === 1 && own > 0 && Number.isInteger(own) && rows % own === 0;
+    }
+    return layout.numel === { elements: rows * length * pieces, shared, perRow: rows, number: -1 }[kind];
   }
 
   #rows(x: Tensor | number, k: number, length: number, dtype: DType): Rows {
     if (!isTensor(x)) return { address: placeNumber(x, k, dtype), step: 0 };
-    const steps = { elements: length, shared: 0, perRow: 1, number: 0 };
+    const steps = { elements: length, cycled: length, shared: 0, perRow: 1, number: 0 };
     return { address: addressOf(x), step: steps[this.#inputs[k]!] };
   }
 
@@ -75,13 +96,15 @@ export class RowOp {
     const wide = lane === "f64";
     return this.#runs.get(wide ? 1 : 0, () => ({
       skeleton: "row",
-      inputs: this.#inputs.map((kind) => (kind === "elements" || kind === "shared" ? "c" : "b")).join(""),
+      inputs: this.#inputs.map((kind) => (kind === "perRow" || kind === "number" ? "b" : "c")).join(""),
       passes: this.#passes,
       kept: this.#kept,
       lane: wide ? "f64" : "f32",
     }));
   }
 }
+
+const moved = ({ address, step }: Rows, bytes: number): Rows => ({ address: address + step * bytes, step });
 
 /** Whether elements are stored as they are computed: one rounding per operation, as a composition has it. */
 export const isWide = (dtype: DType): boolean => dtype.isFloatingPoint && dtype.itemsize >= 4 && !dtype.isLazy;

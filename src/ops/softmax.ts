@@ -85,13 +85,16 @@ export const softmax: Softmax = custom({ name: "softmax", params }, (self, v) =>
     const e = shifted(source, dim).exp();
     return e.div(e.sum(x.dim() === 0 ? [] : dim, true));
   });
-  return differentiable("SoftmaxBackward0", out, [x], [out], ([g], [y]) => {
-    const fused = gradAlongRows(softmaxGradRows, dim, g!, y!);
-    if (fused !== null) return [fused];
-    const gy = g!.mul(y!);
-    return [gy.sub(y!.mul(gy.sum(y!.dim() === 0 ? [] : dim, true)))];
-  });
+  return differentiable("SoftmaxBackward0", out, [x], [out], ([g], [y]) => [softmaxGrad(g!, y!, dim)]);
 });
+
+/** The input's gradient, from the result `y` of a softmax and its gradient. */
+export function softmaxGrad(g: Tensor, y: Tensor, dim: number): Tensor {
+  const fused = gradAlongRows(softmaxGradRows, dim, g, y);
+  if (fused !== null) return fused;
+  const gy = g.mul(y);
+  return gy.sub(y.mul(gy.sum(y.dim() === 0 ? [] : dim, true)));
+}
 
 /** The logarithm of `softmax`, without its overflow. */
 export const logSoftmax: Softmax = custom({ name: "logSoftmax", params }, (self, v) => {

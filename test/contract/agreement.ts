@@ -1,6 +1,6 @@
 /** Every dtype, layout and backend gives what the truth gives; nobody writes where he should not. */
 import { type DTypeName, dtypeList } from "../../src/core/dtype.ts";
-import { backends, on, truth } from "./backends.ts";
+import { type Backend, backends, on, truth } from "./backends.ts";
 import { type Entry, mutates } from "./catalogue.ts";
 import { type Closeness, difference } from "./compare.ts";
 import { closenessOf, memoryOf, needsStrides, readsStorage } from "./exceptions.ts";
@@ -22,6 +22,19 @@ export function disagreements(entry: Entry, table: Table): string[] {
     ...against(entry, table, dtype, false, ["contiguous", "transposed", "offset"]),
     ...(mutates(entry) ? [] : against(entry, table, dtype, true, ["expanded"])),
   ]);
+}
+
+/** What differs on another machine: with threads, without instructions, with a library. */
+export function variations(entry: Entry, table: Table, backend: Backend): string[] {
+  return (["float32", "float64", "int64"] as const).flatMap((dtype) => {
+    const setting: Setting = { dtype, layout: "contiguous", repeat: false };
+    const want = on(truth, () => observe(entry, table, setting));
+    const got = on(backend, () => observe(entry, table, setting));
+    return got.flatMap((g, i) => {
+      const faults = [...g.faults, ...compared(want[i]!, g, closenessOf(entry), needsStrides.has(entry.label))];
+      return report(entry, dtype, "contiguous", backend.name, i, faults);
+    });
+  });
 }
 
 /** Samples of the table that throw for every dtype, and so check nothing; -1 where all the declared ones do. */

@@ -1,6 +1,7 @@
 /** Declares the contract tests of some operators. */
 import { describe, expect, test } from "vitest";
-import { disagreements, idleSamples } from "./agreement.ts";
+import { disagreements, idleSamples, variations } from "./agreement.ts";
+import { varied } from "./backends.ts";
 import { type Entry, mutates } from "./catalogue.ts";
 import { alwaysRefuses, constant, onceOnly, throwingNode, unmeasured, withoutMeta } from "./exceptions.ts";
 import { asMethod, byNames, formProblems, metaProblems } from "./forms.ts";
@@ -27,6 +28,7 @@ export function contract(entries: readonly Entry[], table: Table): void {
     const has = (parameter: string): boolean => entry.op.params.some((text) => text.includes(parameter));
 
     test("agrees on every dtype, layout and backend", () => expectNone(disagreements(entry, table)));
+    test.each(varied)("agrees: $name", (backend) => expectNone(variations(entry, table, backend)));
     test("is the same by names", () => expectNone(formProblems(entry, table, byNames)));
     if (!alwaysRefuses.has(label)) {
       test("accepts each of its samples for some dtype", () => expect(idleSamples(entry, table)).toEqual([]));

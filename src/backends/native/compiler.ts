@@ -18,10 +18,13 @@ export function blas(): Blas | string {
 /** Whether products go to the BLAS; settable by `torch.backends.blas.enabled`. */
 export const blasSwitch: { enabled: boolean } = { enabled: true };
 
-/** From so many multiply-adds on: below, WebAssembly is as fast, and a program may never need to load a library. */
-const worth = 2 ** 12;
-/** And each product of a batch this many. */
-const worthEach = 2 ** 9;
+/** Multiply-adds below which WebAssembly is as fast, and a program may never need to load a library. */
+export interface Worth {
+  readonly all: number;
+  /** Those of each product of a batch. */
+  readonly each: number;
+}
+const worthOf: Worth = { all: 2 ** 12, each: 2 ** 9 };
 
 const rowMajor = 101;
 const plain = 111;
@@ -45,14 +48,14 @@ function shapeOf({ row, column }: Matrix, rows: number, columns: number): Shape 
 }
 
 /** Wraps a compiler: what BLAS cannot or need not do goes to the one below. */
-export function withBlas(below: Compiler, heap: Heap): Compiler {
+export function withBlas(below: Compiler, heap: Heap, worth: Worth = worthOf): Compiler {
   const self: Compiler = {
     name: below.name,
     compile<K extends Kernel>(kernel: K, parts: Compiler = self): Run<K> {
       const run = below.compile(kernel, parts);
       if (kernel.skeleton !== "matmul") return run;
       // A matmul kernel's runner is what `K` says it is, which TypeScript cannot see.
-      return matmul(kernel, heap, below, run as MatmulRun) as Run<K>;
+      return matmul(kernel, heap, below, run as MatmulRun, worth) as Run<K>;
     },
     fastProducts: () => blasSwitch.enabled && typeof blas() !== "string",
   };
@@ -68,7 +71,7 @@ interface Plan {
   readonly call: Call;
 }
 
-function matmul(kernel: MatmulKernel, heap: Heap, compiler: Compiler, below: MatmulRun): MatmulRun {
+function matmul(kernel: MatmulKernel, heap: Heap, compiler: Compiler, below: MatmulRun, worth: Worth): MatmulRun {
   const { dtype } = kernel;
   if (dtype !== "float32" && dtype !== "float64") return below;
   const plans = new Plans<Plan | "none">();
@@ -77,16 +80,15 @@ function matmul(kernel: MatmulKernel, heap: Heap, compiler: Compiler, below: Mat
   let copies: PointwiseRun | null = null;
   return (batch, m, n, k, out, a, b, alpha, beta, addend = out) => {
     const work = numelOf(batch) * m * n * k;
-    const library = work >= worth && blasSwitch.enabled ? blas() : "";
+    const library = work >= worth.all && blasSwitch.enabled ? blas() : "";
     if (typeof library === "string" || library.slow) {
       below(batch, m, n, k, out, a, b, alpha, beta, addend);
       return;
     }
     const operands = [out, a, b];
     const inner = [m, n, k];
-    const plan =
-      plans.find(operands, batch, inner) ??
-      plans.keep(planOf(arrange(batch, m, n, k, out, a, b), dtype, library) ?? "none", operands, batch, inner);
+    const made = (): Plan | "none" => planOf(arrange(batch, m, n, k, out, a, b), dtype, library, worth.each) ?? "none";
+    const plan = plans.find(operands, batch, inner) ?? plans.keep(made(), operands, batch, inner);
     if (plan === "none") {
       below(batch, m, n, k, out, a, b, alpha, beta, addend);
       return;
@@ -115,8 +117,8 @@ function heapStart({ memory }: Heap, { addressOf }: Blas): number {
 }
 
 /** Null where BLAS has no call for the product or it does not pay. */
-function planOf(problem: Problem, dtype: "float32" | "float64", library: Blas): Plan | null {
-  if (problem.m * problem.n * problem.k < worthEach) return null;
+function planOf(problem: Problem, dtype: "float32" | "float64", library: Blas, least: number): Plan | null {
+  if (problem.m * problem.n * problem.k < least) return null;
   const call = (problem.n === 1 ? timesVector : timesMatrix)(problem, dtype === "float32", library);
   return call === null ? null : { problem, call };
 }

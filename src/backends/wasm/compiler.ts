@@ -57,9 +57,8 @@ export function wasmCompiler(heap: Heap, context: WasmContext = createContext(he
 }
 
 /** What kernels of one heap share. */
-export function createContext(heap: Heap): WasmContext {
+export function createContext(heap: Heap, team: Team = new Team(heap)): WasmContext {
   const imports = { env: { memory: heap.memory, ...hostFunctions } };
-  const team = new Team(heap);
   return {
     heap,
     team,

@@ -2,6 +2,7 @@
 import { ModuleBuilder } from "./module.ts";
 
 let relaxed: boolean | null = null;
+let allowed = true;
 
 /** Whether fused multiply-add vectors (relaxed SIMD) can be compiled; on Node 20 this turns them on. */
 export function relaxedSimd(): boolean {
@@ -10,7 +11,12 @@ export function relaxedSimd(): boolean {
     relaxed = WebAssembly.validate(probe);
     if (!relaxed && enableInNode()) relaxed = WebAssembly.validate(probe);
   }
-  return relaxed;
+  return relaxed && allowed;
+}
+
+/** Forgoes relaxed SIMD in all kernels that are compiled from now on, as an engine without it does; or no longer. */
+export function allowRelaxedSimd(use: boolean): void {
+  allowed = use;
 }
 
 function probeModule(): Uint8Array<ArrayBuffer> {

@@ -110,7 +110,8 @@ function emitRow(f: FuncBuilder, kernel: ScanKernel, length: Local, walks: reado
   const total = f.local("v128");
   const latest = f.local("i32");
   f.i32(0).set(i).i32(0).set(latest);
-  f.loop((again) => {
+  if (isDenseSum(kernel) && indices === undefined) emitDenseSum(f, length, walks, i, total);
+  const element = (): void => {
     const x = decode(v, kernel.input, loadBytes(f, input!, 1));
     const next = convert(f, kernel.lane, wide.lane, [x], 1)[0]!;
     f.get(i).op("i32.eqz");
@@ -122,7 +123,46 @@ function emitRow(f: FuncBuilder, kernel: ScanKernel, length: Local, walks: reado
     storeBytes(f, out!, outputBytes(v, { term: result, mask: false }, kernel.output), 1);
     if (indices !== undefined) f.get(indices.address).get(latest).op("i64.extend_i32_u").store("i64.store");
     for (const walk of walks) advance(f, walk, 1);
-    f.add(i, 1).get(i).get(length).op("i32.lt_u").brIf(again);
+    f.add(i, 1);
+  };
+  f.while(() => f.get(i).get(length).op("i32.lt_u"), element);
+}
+
+const isDenseSum = ({ combine, input, output }: ScanKernel): boolean =>
+  combine === "sum" && input === "float32" && output === "float32";
+
+/** Elements that are summed among themselves, so that only one addition waits for the total before them. */
+const TOGETHER = 4;
+
+/** Whole groups of a row without gaps; leaves `i` and the total where the rest goes on. */
+function emitDenseSum(f: FuncBuilder, length: Local, walks: readonly Walk[], i: Local, total: Local): void {
+  const [v, d] = [new Formula(f, "f32", TOGETHER), new Formula(f, "f64", 2)];
+  const [out, input] = walks.map(({ address }) => address) as [Local, Local];
+  const promote = (x: Term): Local => d.let(d.op("f64x2.promote_low_f32x4", x));
+  const demote = (x: Term): Term => d.op("f32x4.demote_f64x2_zero", x);
+  const assignTotal = (term: Term): void => {
+    d.put(term);
+    f.set(total);
+  };
+  for (const { stride } of walks) f.get(stride!).i32(4).op("i32.eq");
+  f.op("i32.and").if(() => {
+    assignTotal(-0); // the only number that adds nothing to a -0
+    f.while(
+      () => f.get(length).get(i).op("i32.sub").i32(TOGETHER).op("i32.ge_u"),
+      () => {
+        const x = v.let(() => f.get(input).load("v128.load"));
+        const [low, high] = [promote(x), promote(v.upper(x))];
+        const first = d.let(d.add(low, d.joinLow(-0, low)));
+        const second = d.let(d.add(d.add(high, d.joinLow(-0, high)), d.upper(first)));
+        f.get(out);
+        v.put(v.joinLow(demote(d.add(total, first)), demote(d.add(total, second))));
+        f.store("v128.store");
+        assignTotal(d.add(total, d.upper(second)));
+        f.add(out, 4 * TOGETHER)
+          .add(input, 4 * TOGETHER)
+          .add(i, TOGETHER);
+      },
+    );
   });
 }
 

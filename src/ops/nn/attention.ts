@@ -1,10 +1,13 @@
 /** Attention. */
+import { recording } from "../../autograd/node.ts";
 import { bool } from "../../core/dtype.ts";
 import { check } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { add, div, eq, exp, load, mul, select, sub } from "../../ir/expr.ts";
 import type { Op } from "../call.ts";
-import { fn, unrecorded } from "../define.ts";
-import { softmax } from "../softmax.ts";
+import { differentiable, fn, unrecorded } from "../define.ts";
+import { RowOp } from "../rows.ts";
+import { softmax, softmaxGrad } from "../softmax.ts";
 import { dropout } from "./dropout.ts";
 
 /** `scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, { scale, enableGqa })`. */
@@ -72,23 +75,59 @@ export const scaledDotProductAttention: ScaledDotProductAttention = fn<ScaledDot
       () => "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True",
     );
     const scale = (p.scale as number | null) ?? 1 / Math.sqrt(q.shape.at(-1)!);
-    let scores = q.matmul(key.transpose(-2, -1)).mul(scale);
+    const scores = q.mul(scale).matmul(key.transpose(-2, -1));
     const allowed = p.isCausal ? causal(q.detach(), q.shape.at(-2)!, key.shape.at(-2)!) : mask;
-    if (allowed !== null) {
-      scores =
-        allowed.dtype === bool
-          ? scores.maskedFill(allowed.logicalNot(), Number.NEGATIVE_INFINITY)
-          : scores.add(allowed);
-    }
-    const weights = emptyRows(softmax(scores, -1), allowed, scores);
+    const weights = allowed === null ? softmax(scores, -1) : (maskedRows(scores, allowed) ?? masked(scores, allowed));
     const kept = (p.dropoutP as number) > 0 ? dropout(weights, p.dropoutP as number) : weights;
     return kept.matmul(value);
   },
 );
 
-/** A query that may see nothing gets zeros instead of NaN, as PyTorch's safe softmax has it. */
-function emptyRows(weights: Tensor, mask: Tensor | null, scores: Tensor): Tensor {
-  if (mask === null) return weights;
+/**
+ * The softmax of what a mask leaves. A query that may see nothing gets zeros, as PyTorch's safe softmax has it, and
+ * neither NaN nor a gradient.
+ */
+function masked(all: Tensor, mask: Tensor): Tensor {
+  const scores = all.add(biasOf(all, mask));
   const blind = unrecorded(() => scores.detach().eq(Number.NEGATIVE_INFINITY).all(-1, true));
-  return weights.maskedFill(blind, 0);
+  return softmax(scores.maskedFill(blind, 0), -1).maskedFill(blind, 0);
+}
+
+/** A mask as what is added to scores. */
+function biasOf(scores: Tensor, mask: Tensor): Tensor {
+  if (mask.dtype !== bool) return mask;
+  const zeros = scores.detach().newZeros(mask.shape);
+  return zeros.maskedFill(mask.logicalNot(), Number.NEGATIVE_INFINITY);
+}
+
+const [score, added, greatest, total] = [load(0), load(1), load(3), load(4)];
+const shifted = add(score, added);
+const hidden = eq(shifted, Number.NEGATIVE_INFINITY);
+const share = select(hidden, 0, exp(sub(shifted, greatest)));
+const maskedSoftmax = new RowOp(
+  ["elements", "cycled"],
+  [
+    { store: null, reduce: [{ combine: "fmax", of: shifted, post: null }] },
+    { store: share, reduce: [{ combine: "sum", of: share, post: select(eq(total, 0), 0, div(1, total)) }] },
+    { store: mul(load(2), total), reduce: [] },
+  ],
+);
+
+/**
+ * `masked` by one kernel, or null where operands do not fit: for a mask of one matrix that needs no gradient. It costs a
+ * sixth of the operators' time, since the scores are read and written once.
+ */
+function maskedRows(scores: Tensor, mask: Tensor): Tensor | null {
+  const [rows, columns] = scores.impl.layout.shape.slice(-2) as [number, number];
+  if (recording([mask])) return null;
+  const one = mask.numel() === rows * columns && mask.shape.at(-2) === rows && mask.dim() <= scores.dim();
+  if (!one || mask.shape.at(-1) !== columns) return null;
+  const fused = unrecorded(() =>
+    maskedSoftmax.run(columns, [scores.detach().contiguous(), biasOf(scores, mask.detach()).contiguous()]),
+  );
+  if (fused === null) return null;
+  const dim = scores.dim() - 1;
+  return differentiable("SafeSoftmaxBackward0", fused.out, [scores], [fused.out], ([g], [y]) => [
+    softmaxGrad(g!, y!, dim),
+  ]);
 }
