@@ -179,10 +179,10 @@ export function shuffleInsideOut(out: BigInt64Array, g: Generator): void {
 }
 
 /** One where a float64 from [0, 1) is below `p`, else zero: PyTorch's own stream, not that of a build with MKL. */
-export function fillBernoulli(out: TypedArray, dtype: DType, g: Generator, p: number): void {
+export function fillBernoulli(out: TypedArray, dtype: DType, g: Generator, p: number, hit = 1): void {
   check(0 <= p && p <= 1, () => `bernoulli_ expects p to be in [0, 1], but got p=${p}`);
   if (dtype.isComplex) throw missing("bernoulli_scalar_cpu_", dtype);
-  fill(out, dtype, () => (g.uniform() < p ? 1 : 0));
+  fill(out, dtype, () => (g.uniform() < p ? hit : 0));
 }
 
 /** The same with a probability for each element; all but float64 ones meet a uniform of 24 bits. */

@@ -260,6 +260,12 @@ test("instance normalisation averages running statistics over the images", () =>
   expect(torch.allclose(variance, tensor([1.5166667, 4.2166667]))).toBe(true);
 });
 
+test.each(["float16", "bfloat16", "float32", "float64"] as const)("dropout scales what it keeps in %s", (dtype) => {
+  const dropped = F.dropout(torch.ones([64], { dtype }), 0.3);
+  const kept = torch.tensor(1, { dtype }).div(0.7).item();
+  expect(new Set(dropped.tolist() as number[])).toEqual(new Set([0, kept]));
+});
+
 test("dropout outside of training, or of nothing, is the input itself", () => {
   const x = matrix();
   expect(F.dropout(x, 0.5, false)).toBe(x);

@@ -1,13 +1,15 @@
 /** Dropout: elements, or whole channels, set to 0 (or to SELU's saturation) at random. */
 
 import { fillBernoulli } from "../../core/discrete.ts";
+import { type DType, float64 } from "../../core/dtype.ts";
 import { check, RuntimeError, ValueError } from "../../core/errors.ts";
 import { defaultGenerator } from "../../core/generator.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { warn } from "../../core/warnings.ts";
 import type { Op } from "../call.ts";
 import { fn, unrecorded, type Values } from "../define.ts";
-import { emptyLike, emptyTensor, isMeta } from "../operands.ts";
+import { drawInto } from "../draw.ts";
+import { emptyLike, emptyTensor } from "../operands.ts";
 
 /** A dropout's call. */
 export type Dropout = Op<[p?: number, training?: boolean, inplace?: boolean], "p training inplace">;
@@ -15,19 +17,17 @@ export type Dropout = Op<[p?: number, training?: boolean, inplace?: boolean], "p
 const params = "input:tensor p:float=0.5 training:bool=true inplace:bool=false";
 const alphaParams = "input:tensor p:float=0.5 training:bool=false inplace:bool=false";
 
-/** Ones and zeros, drawn as PyTorch draws them: one after the other in memory. */
-function coins(noise: Tensor, p: number): Tensor {
-  if (isMeta(noise)) return noise;
-  fillBernoulli(noise.impl.storage.window(noise.dtype), noise.dtype, defaultGenerator, p);
-  return noise;
+/** `head`s and zeros, drawn as PyTorch draws them: one after the other in memory. */
+function coins(noise: Tensor, p: number, head: number): Tensor {
+  return drawInto(noise, (values, dtype) => fillBernoulli(values, dtype, defaultGenerator, p, head));
 }
 
 /** A mask of the input's shape, or of one number per channel. */
-function mask(input: Tensor, feature: boolean, keep: number): Tensor {
-  if (!feature) return coins(emptyLike(input.impl.layout.fresh(), input.dtype, input.device), keep);
+function mask(input: Tensor, feature: boolean, keep: number, head = 1): Tensor {
+  if (!feature) return coins(emptyLike(input.impl.layout.fresh(), input.dtype, input.device), keep, head);
   check(input.dim() >= 2, () => "Feature dropout requires at least 2 dimensions in the input");
   const shape = input.shape.map((n, d) => (d < 2 ? n : 1));
-  return coins(emptyTensor(shape, input.dtype, input.device), keep);
+  return coins(emptyTensor(shape, input.dtype, input.device), keep, head);
 }
 
 function needFraction(p: number): void {
@@ -41,8 +41,12 @@ function drop(input: Tensor, v: Values, feature: boolean): Tensor {
   const times = (noise: Tensor): Tensor => (inplace ? input.mul_(noise) : input.mul(noise));
   if (p === 1) return times(unrecorded(() => input.detach().newZeros([])));
   needFloatNoise(input);
-  return times(unrecorded(() => mask(input, feature, 1 - p).div_(1 - p)));
+  return times(unrecorded(() => mask(input, feature, 1 - p, scaleOf(input.dtype, 1 - p))));
 }
+
+/** `1 / keep`, rounded as `div_` rounds: the mask is drawn with it instead of being divided. */
+const scaleOf = (dtype: DType, keep: number): number =>
+  dtype === float64 ? 1 / keep : Math.fround(1 / Math.fround(keep));
 
 function needFloatNoise(input: Tensor): void {
   if (!input.dtype.isFloatingPoint) {
