@@ -7,12 +7,10 @@ import { setPlatform } from "./core/memory.ts";
 import { Tensor } from "./core/tensor.ts";
 import { setCompiler } from "./ir/runtime.ts";
 import { installDispose } from "./memory/scope.ts";
-import { isParameter, Parameter } from "./nn/parameter.ts";
 import type { Callable } from "./ops/define.ts";
 import * as ops from "./ops/index.ts";
 import { installMembers } from "./ops/members.ts";
 import { installGenerator } from "./ops/rng.ts";
-import { setParameters } from "./serialize/tensors.ts";
 
 type Method = (this: Tensor, ...args: unknown[]) => unknown;
 
@@ -49,7 +47,6 @@ export function install(): void {
   installMembers();
   installDispose();
   installGenerator();
-  setParameters({ is: isParameter, make: (data, requiresGrad) => new Parameter(data, requiresGrad) });
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {
     if (typeof op !== "function" || op.op === undefined || op.op.receiver === null) continue;
     define(name, method(op, op.op.receiver));

@@ -19,11 +19,11 @@ function makeTables(): Uint32Array {
 
 let tables: Uint32Array | undefined;
 
-/** The checksum by tables alone. */
-export function portableCrc32(bytes: Uint8Array): number {
+/** The checksum by tables alone; `before` is that of the bytes in front of these. */
+export function portableCrc32(bytes: Uint8Array, before = 0): number {
   tables ??= makeTables();
   const t = tables;
-  let c = 0xffffffff;
+  let c = ~before;
   let i = 0;
   for (const whole = bytes.length - 7; i < whole; i += slices) {
     c ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
@@ -41,10 +41,13 @@ export function portableCrc32(bytes: Uint8Array): number {
   return ~c >>> 0;
 }
 
-let chosen: ((bytes: Uint8Array) => number) | undefined;
+let chosen: ((bytes: Uint8Array, before?: number) => number) | undefined;
 
-/** The checksum of these bytes, unsigned. The host's own is looked for at the first call: it loads much beside itself. */
-export function crc32(bytes: Uint8Array): number {
+/**
+ * The checksum of these bytes, unsigned; `before` is that of the bytes in front of them. The host's own is looked for at
+ * the first call: it loads much beside itself.
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
   chosen ??= globalThis.process?.getBuiltinModule?.("zlib")?.crc32 ?? portableCrc32;
-  return chosen(bytes);
+  return chosen(bytes, before);
 }

@@ -21,30 +21,53 @@ export function narrow(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+/** Gives the same bytes with at least `length` of them, or as many as there are. */
+export type Grow = (length: number) => Uint8Array;
+
 /** Reads a pickle from `position` on. */
 export class PickleBytes {
   position: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #label: string;
+  /** What messages call the pickle. */
+  readonly label: string;
+  #bytes: Uint8Array;
+  #view: DataView;
+  readonly #grow: Grow | null;
 
-  constructor(bytes: Uint8Array, position: number, label: string) {
+  /** `grow` is asked where the bytes are the beginning of a file only. */
+  constructor(bytes: Uint8Array, position: number, label: string, grow: Grow | null = null) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#label = label;
+    this.#grow = grow;
+    this.label = label;
     this.position = position;
+  }
+
+  /** Whether there are `length` bytes in all, after asking for more. */
+  #reach(length: number): boolean {
+    if (length > this.#bytes.length && this.#grow !== null) {
+      const bytes = this.#grow(length);
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return length <= this.#bytes.length;
   }
 
   /** An error that says where. */
   error(what: string): UnpicklingError {
-    return new UnpicklingError(`${this.#label}, pickle offset ${this.position}: ${what}`);
+    return new UnpicklingError(`${this.label}, pickle offset ${this.position}: ${what}`);
+  }
+
+  /** An error for a pickle that goes on after its last byte. */
+  #truncated(what: string): UnpicklingError {
+    return this.error(`pickle data was truncated (expected ${what})`);
   }
 
   /** Moves past `count` bytes and returns where they begin. */
   #skip(count: number): number {
     const start = this.position;
-    const left = this.#bytes.length - start;
-    if (count > left) throw this.error(`pickle data was truncated (expected ${count} more bytes, found ${left})`);
+    if (start + count > this.#bytes.length && !this.#reach(start + count)) {
+      throw this.#truncated(`${count} more bytes, found ${this.#bytes.length - start}`);
+    }
     this.position = start + count;
     return start;
   }
@@ -92,8 +115,12 @@ export class PickleBytes {
 
   /** The bytes up to the next newline, which is passed over. */
   line(): Uint8Array {
-    const stop = this.#bytes.indexOf(10, this.position);
-    if (stop < 0) throw this.error("pickle data was truncated (expected a line end)");
+    let stop = this.#bytes.indexOf(10, this.position);
+    while (stop < 0) {
+      const searched = this.#bytes.length;
+      if (!this.#reach(searched + 1)) throw this.#truncated("a line end");
+      stop = this.#bytes.indexOf(10, searched);
+    }
     const line = this.#bytes.subarray(this.position, stop);
     this.position = stop + 1;
     return line;

@@ -1,13 +1,15 @@
 /** Writes zip archives as PyTorch does: stored, data aligned to 64 bytes, the same bytes for the same content. */
 import { crc32 } from "./crc32.ts";
+import { deflateBytes } from "./inflate.ts";
+import { arrived, joined, type Pieces } from "./pieces.ts";
 import { central, end, end64, local, locator64, zip64Extra } from "./zip-read.ts";
 
-/** A member to write; `data` is asked for when its turn comes, and again for nothing. */
+/** A member to write; `data` is asked for when its turn comes. */
 export interface ZipInput {
   readonly name: string;
-  readonly data: () => Uint8Array;
-  /** The same data deflated, to be written in its place. */
-  readonly deflated?: Uint8Array;
+  readonly data: () => Uint8Array | Promise<Uint8Array>;
+  /** Whether the data are deflated. */
+  readonly compress?: boolean;
 }
 
 /** Where `storage_alignment` puts tensors in PyTorch's files, so that they can be mapped. */
@@ -33,14 +35,14 @@ interface Written {
  * The archive in pieces: headers, and each entry's data as `data` gave it. `limit` is the first number that needs the
  * 64-bit fields.
  */
-export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Generator<Uint8Array, void> {
+export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Pieces {
   const written: Written[] = [];
   let offset = 0;
   for (const input of inputs) {
-    const data = input.data();
-    const content = input.deflated ?? data;
+    const data = yield* arrived(input.data());
+    const content = input.compress === true ? deflateBytes(data) : data;
     const name = new TextEncoder().encode(input.name);
-    const method = input.deflated === undefined ? 0 : 8;
+    const method = input.compress === true ? 8 : 0;
     const entry = { name, crc: crc32(data), size: data.length, stored: content.length, method, header: offset };
     const header = localHeader(entry, limit);
     written.push(entry);
@@ -50,20 +52,13 @@ export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Gene
   }
   const directory = written.map((entry) => centralHeader(entry, limit));
   const size = directory.reduce((sum, bytes) => sum + bytes.length, 0);
-  yield* directory;
+  for (const bytes of directory) yield bytes;
   yield endRecord(written.length, size, offset, limit);
 }
 
 /** The archive as one piece. */
 export function zipBytes(inputs: Iterable<ZipInput>, limit?: number): Uint8Array {
-  const chunks = [...zipChunks(inputs, limit)];
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
+  return joined(zipChunks(inputs, limit));
 }
 
 const full = 0xffffffff;
