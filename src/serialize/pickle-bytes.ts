@@ -62,7 +62,7 @@ export class PickleBytes {
     return this.error(`pickle data was truncated (expected ${what})`);
   }
 
-  /** Moves past `count` bytes and returns where they begin. */
+  /** Moves past `count` bytes and returns where they begin. It may replace the bytes, so it comes before their use. */
   #skip(count: number): number {
     const start = this.position;
     if (start + count > this.#bytes.length && !this.#reach(start + count)) {
@@ -73,27 +73,33 @@ export class PickleBytes {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#skip(1));
+    const at = this.#skip(1);
+    return this.#view.getUint8(at);
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#skip(2), true);
+    const at = this.#skip(2);
+    return this.#view.getUint16(at, true);
   }
 
   i32(): number {
-    return this.#view.getInt32(this.#skip(4), true);
+    const at = this.#skip(4);
+    return this.#view.getInt32(at, true);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#skip(4), true);
+    const at = this.#skip(4);
+    return this.#view.getUint32(at, true);
   }
 
   u64(): number {
-    return Number(this.#view.getBigUint64(this.#skip(8), true));
+    const at = this.#skip(8);
+    return Number(this.#view.getBigUint64(at, true));
   }
 
   f64(): number {
-    return this.#view.getFloat64(this.#skip(8), false);
+    const at = this.#skip(8);
+    return this.#view.getFloat64(at, false);
   }
 
   /** A view of the next `length` bytes. */

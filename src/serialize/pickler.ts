@@ -5,6 +5,7 @@ import { DType } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { Size } from "../core/layout.ts";
 import { StateDict } from "../core/statedict.ts";
+import { MemoryLayout } from "../ops/attributes.ts";
 import type { Attributes, BareStorage, Description, ModuleParts, TensorAdapter } from "./adapter.ts";
 import { PicklingError } from "./errors.ts";
 import { op } from "./opcodes.ts";
@@ -137,6 +138,7 @@ export class Pickler {
     else if (value instanceof DType) this.#out.global("torch", value.name);
     else if (value instanceof Device) this.#saveDevice(value);
     else if (isComplexNumber(value)) this.#saveComplex(value);
+    else if (value instanceof MemoryLayout) this.#saveLayout(value);
     else this.#savePlain(value);
   }
 
@@ -255,6 +257,12 @@ export class Pickler {
     this.#out.global("torch", "device");
     this.#saveTuple(device.index === null ? [device.type] : [device.type, device.index]);
     this.#reduce(device);
+  }
+
+  #saveLayout(layout: MemoryLayout): void {
+    this.#out.global("torch.serialization", "_get_layout");
+    this.#saveTuple([String(layout)]);
+    this.#reduce(layout);
   }
 
   #reduce(owner: object | null): void {
@@ -407,7 +415,9 @@ export class Pickler {
   }
 }
 
-const isAtom = (value: object): boolean => value instanceof DType || value instanceof Device || value instanceof Size;
+/** Values that Python can hash. */
+const isAtom = (value: object): boolean =>
+  value instanceof DType || value instanceof Device || value instanceof Size || value instanceof Uint8Array;
 
 /** How a key shows in a path. */
 function step(key: unknown): string {
