@@ -1,5 +1,6 @@
 /** Tensors that stay in a file until they are read. */
 import { check, RuntimeError } from "../core/errors.ts";
+import { equalShapes } from "../core/layout.ts";
 import { printsAs } from "../core/symbols.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { Attributes, Description, TensorAdapter } from "./adapter.ts";
@@ -156,8 +157,9 @@ export function lazyTensor(parts: LazyParts, make: () => Promise<Tensor | Uint8A
 
 function packedBytes(tensor: Tensor, { dtype, shape }: LazyParts): Uint8Array {
   check(
-    tensor.dtype.name === dtype && String(tensor.shape) === String(shape),
-    () => `lazyTensor(): expected a ${dtype} tensor of size [${shape}], found ${tensor.dtype.name} [${tensor.shape}]`,
+    tensor.dtype.name === dtype && equalShapes(tensor.shape, shape),
+    () =>
+      `lazyTensor(): expected a ${dtype} tensor of size [${shape}], found ${tensor.dtype.name} [${[...tensor.shape]}]`,
   );
   const packed = tensor.detach().contiguous();
   const begin = packed.storageOffset() * packed.itemsize;

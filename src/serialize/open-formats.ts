@@ -151,7 +151,8 @@ function openArrays(ranges: Ranges, source: Source, zip: ZipReader): OpenedFile 
 /** The beginning of an entry, as far as a header goes. */
 function memberSource(zip: ZipReader, name: string, label: string): Source {
   const { size } = zip.entry(name);
-  const read = (offset: number, length: number): Uint8Array => zip.start(name, offset + length).subarray(offset);
+  const read = (offset: number, length: number): Uint8Array =>
+    zip.start(name, offset + length).subarray(offset, offset + length);
   return { name: label, size, read, readInto: (offset, target) => target.set(read(offset, target.length)) };
 }
 

@@ -334,16 +334,21 @@ export class Pickler {
   }
 
   #saveRebuilder(parts: Description): void {
-    this.#out.global("torch._utils", this.#hasBytes(parts) ? "_rebuild_tensor_v2" : "_rebuild_meta_tensor_no_storage");
+    const older = storageTypeOf(parts.dtype) === undefined ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2";
+    this.#out.global("torch._utils", this.#hasBytes(parts) ? older : "_rebuild_meta_tensor_no_storage");
   }
 
-  /** `(storage, offset, size, stride, requires_grad, OrderedDict())`, or `(dtype, size, stride, requires_grad)` */
+  /**
+   * `(storage, offset, size, stride, requires_grad, OrderedDict())`, with the dtype as a seventh where no storage class
+   * tells it; or `(dtype, size, stride, requires_grad)`.
+   */
   #saveArguments(parts: Description, requiresGrad: boolean): void {
     const out = this.#out;
     const real = this.#hasBytes(parts);
+    const newer = real && storageTypeOf(parts.dtype) === undefined;
     out.bytes(op.MARK);
     if (real) {
-      this.#saveStorage(parts);
+      this.#saveStorage(newer ? { storage: parts.storage, dtype: null } : parts);
       out.scalar(parts.offset);
     } else {
       out.global("torch", parts.dtype);
@@ -352,6 +357,7 @@ export class Pickler {
     this.#saveTuple(parts.strides);
     out.scalar(requiresGrad);
     if (real) this.#emptyOrdered(null);
+    if (newer) out.global("torch", parts.dtype);
     if (parts.pending !== undefined) this.#savePending(parts.pending);
     out.bytes(op.TUPLE);
     out.memoize(null);
@@ -367,8 +373,7 @@ export class Pickler {
   }
 
   #saveStorage(parts: BareStorage): void {
-    const type = parts.dtype === null ? untyped : storageTypeOf(parts.dtype);
-    if (type === undefined) throw this.#error(`a tensor of dtype ${parts.dtype}`);
+    const type = parts.dtype === null ? untyped : storageTypeOf(parts.dtype)!;
     if (!this.#hasBytes(parts)) throw this.#error("a storage of a device without memory");
     const numel = Math.floor(this.#adapter.nbytes(parts.storage) / type.itemsize);
     const key = this.#register(parts, numel * type.itemsize);
