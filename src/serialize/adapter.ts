@@ -1,4 +1,5 @@
 /** What files need to know of tensors: the format stands on this, not on the Tensor class. */
+import type { Room } from "./room.ts";
 
 /** A tensor's parts as a file keeps them. */
 export interface Description {
@@ -68,8 +69,8 @@ export interface TensorAdapter {
   nbytes(storage: object): number;
   /** The bytes as a view: to be used at once. Null where the storage's device has none. */
   bytes(storage: object): Uint8Array | null;
-  /** Reads all bytes of a storage that is not in memory; null for those that are, or have none. */
-  far(storage: object): (() => Promise<Uint8Array>) | null;
+  /** Reads all bytes of a storage that is not in memory, into memory that `room` gives; null for those that are, or have none. */
+  far(storage: object): ((room: Room) => Promise<Uint8Array>) | null;
   /** A count that grows with every write to the storage. */
   writes(storage: object): number;
   /** A storage of this size on `device`; throws for a device that is not there. */

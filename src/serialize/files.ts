@@ -22,7 +22,7 @@ const loadNames = ["mapLocation", "weightsOnly"];
 export function filesOf(adapter: TensorAdapter): Files {
   return {
     async save(obj, dest, options = {}) {
-      checkNames("save", options, ["durable"]);
+      checkNames("save", options, ["durable", "progress"]);
       return writeTo(dest, (name) => checkpointChunks(obj, adapter, name), options);
     },
     async load(src, options = {}) {

@@ -5,11 +5,14 @@ import { printsAs } from "../core/symbols.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { Attributes, Description, TensorAdapter } from "./adapter.ts";
 import { contiguousStrides, gather, isContiguous, spanOf } from "./layouts.ts";
+import type { Room } from "./room.ts";
 import { itemsizeOf } from "./storage-types.ts";
 import { tensors } from "./tensors.ts";
 
 /** Puts bytes from `begin` on into what `target` gives when they are there. */
 export type Fill = (begin: number, length: number, target: () => Uint8Array) => Promise<void>;
+
+const fresh: Room = (length) => new Uint8Array(length);
 
 /** A storage whose bytes are elsewhere. Tensors that share memory in a file have the same one. */
 export class LazyStorage {
@@ -30,9 +33,9 @@ export class LazyStorage {
     this.#fill = fill;
   }
 
-  /** Reads bytes, little-endian. */
-  async bytes(begin = 0, end: number = this.nbytes): Promise<Uint8Array> {
-    const bytes = new Uint8Array(end - begin);
+  /** Reads bytes, little-endian, into memory that `room` gives. */
+  async bytes(begin = 0, end: number = this.nbytes, room: Room = fresh): Promise<Uint8Array> {
+    const bytes = room(end - begin);
     await this.fill(begin, bytes.length, () => bytes);
     return bytes;
   }
@@ -50,6 +53,8 @@ export class LazyStorage {
 
 printsAs(LazyStorage);
 
+const lazyAttributes = new WeakMap<object, Attributes>();
+
 /** What is known of a tensor before it is there. */
 export interface LazyParts {
   /** `float32` */
@@ -57,6 +62,8 @@ export interface LazyParts {
   readonly shape: readonly number[];
   readonly requiresGrad?: boolean;
   readonly isParameter?: boolean;
+  /** What users have added to it. */
+  readonly attributes?: Attributes;
 }
 
 /**
@@ -83,6 +90,11 @@ export class LazyTensor implements Description {
     this.offset = parts.offset;
     this.requiresGrad = parts.requiresGrad;
     this.isParameter = parts.isParameter;
+  }
+
+  /** What users have added to it. */
+  get attributes(): Attributes {
+    return lazyAttributes.get(this) ?? [];
   }
 
   /** Number of elements. */
@@ -116,10 +128,10 @@ export class LazyTensor implements Description {
     return tensors.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false }) as Tensor;
   }
 
-  /** Reads its elements in row-major order, as bytes. */
-  async elements(): Promise<Uint8Array> {
+  /** Reads its elements in row-major order, as bytes, into memory that `room` gives. */
+  async elements(room: Room = fresh): Promise<Uint8Array> {
     const begin = this.offset * this.itemsize;
-    const bytes = await this.storage.bytes(begin, begin + this.nbytes);
+    const bytes = await this.storage.bytes(begin, begin + this.nbytes, room);
     return this.contiguous ? bytes : gather(bytes, this, this.itemsize);
   }
 
@@ -135,24 +147,42 @@ export class LazyTensor implements Description {
 
 printsAs(LazyTensor);
 
+/** What makes a tensor: the tensor, its elements as bytes, or these piece by piece. */
+export type Make = () => Promise<Tensor | Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
- * A row-major tensor that is made when a file that holds it is written: `make` gives a tensor of this dtype and shape, or
- * its elements as bytes.
+ * A row-major tensor that is made when a file that holds it is written: `make` gives a tensor of this dtype and shape, its
+ * elements as bytes, or their pieces one after another, of which each may be in the same memory.
  * @example await torch.save({ w: torch.serialization.lazyTensor({ dtype: "float32", shape: [2] }, async () => torch.ones(2)) }, "w.pt")
  */
-export function lazyTensor(parts: LazyParts, make: () => Promise<Tensor | Uint8Array>): LazyTensor {
-  const { dtype, shape, requiresGrad = false, isParameter = false } = parts;
+export function lazyTensor(parts: LazyParts, make: Make): LazyTensor {
+  const { dtype, shape, requiresGrad = false, isParameter = false, attributes = [] } = parts;
   const itemsize = itemsizeOf(dtype);
   if (itemsize === undefined) throw new TypeError(`lazyTensor(): there is no dtype ${dtype}`);
   const nbytes = shape.reduce((product, size) => product * size, itemsize);
   const storage = new LazyStorage("", dtype, nbytes, "cpu", async (begin, length, target) => {
-    const made = await make();
-    const bytes = isTensor(made) ? packedBytes(made, parts) : made;
-    check(bytes.length === nbytes, () => `lazyTensor(): expected ${nbytes} bytes, found ${bytes.length}`);
-    target().set(bytes.subarray(begin, begin + length));
+    let made = 0;
+    for await (const piece of piecesMade(make, parts)) {
+      const bytes = piece.subarray(Math.max(0, begin - made), Math.max(0, begin + length - made));
+      if (bytes.length > 0) target().set(bytes, Math.max(0, made - begin));
+      made += piece.length;
+    }
+    check(made === nbytes, () => `lazyTensor(): expected ${nbytes} bytes, found ${made}`);
   });
   const strides = contiguousStrides(shape);
-  return new LazyTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad, isParameter });
+  const tensor = new LazyTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad, isParameter });
+  setLazyAttributes(tensor, attributes);
+  return tensor;
+}
+
+async function* piecesMade(make: Make, parts: LazyParts): AsyncGenerator<Uint8Array> {
+  const made = make();
+  if (!(made instanceof Promise)) {
+    yield* made;
+    return;
+  }
+  const whole = await made;
+  yield isTensor(whole) ? packedBytes(whole, parts) : whole;
 }
 
 function packedBytes(tensor: Tensor, { dtype, shape }: LazyParts): Uint8Array {
@@ -165,8 +195,6 @@ function packedBytes(tensor: Tensor, { dtype, shape }: LazyParts): Uint8Array {
   const begin = packed.storageOffset() * packed.itemsize;
   return tensors.bytes(packed.untypedStorage())!.subarray(begin, begin + packed.nbytes);
 }
-
-const lazyAttributes = new WeakMap<object, Attributes>();
 
 /** Notes what a file has added to a tensor, so that it is not lost where the tensor is saved again. */
 export function setLazyAttributes(tensor: LazyTensor, attributes: Attributes): void {
@@ -181,7 +209,7 @@ export const lazyTensors: TensorAdapter = {
     value instanceof LazyStorage ? { storage: value, dtype: value.dtype } : tensors.describeStorage(value),
   nbytes: (storage) => (storage instanceof LazyStorage ? storage.nbytes : tensors.nbytes(storage)),
   bytes: (storage) => (storage instanceof LazyStorage ? null : tensors.bytes(storage)),
-  far: (storage) => (storage instanceof LazyStorage ? () => storage.bytes() : null),
+  far: (storage) => (storage instanceof LazyStorage ? (room: Room) => storage.bytes(0, storage.nbytes, room) : null),
   attributes: (tensor) =>
     tensor instanceof LazyTensor ? (lazyAttributes.get(tensor) ?? []) : tensors.attributes(tensor),
 };

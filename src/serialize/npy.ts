@@ -5,12 +5,13 @@ import { announce } from "../core/observe.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import { swap } from "./checkpoint.ts";
 import { prepareInflate } from "./inflate.ts";
-import { isBytes, join, type LoadSource, plainBytes, withSource } from "./input.ts";
+import { isBytes, type LoadSource, plainBytes, withSource } from "./input.ts";
 import { contiguousStrides } from "./layouts.ts";
 import { lazyTensors as adapter, LazyTensor } from "./lazy.ts";
 import { npyHeader, readNpyHeader, unsupported } from "./npy-format.ts";
 import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
 import { arrived, joined, type Pieces } from "./pieces.ts";
+import { type Room, reused } from "./room.ts";
 import { bytesSource, type Source } from "./source.ts";
 import { ZipReader } from "./zip-read.ts";
 import { type ZipInput, zipChunks } from "./zip-write.ts";
@@ -64,8 +65,12 @@ export async function loadz(src: LoadSource): Promise<Map<string, Tensor>> {
 // ---------------------------------------------------------------- writing
 
 /** The file in two pieces. Tensors in Fortran order stay so, as in NumPy; others are written row by row. */
-function chunksOf(x: unknown, what: string): [header: Uint8Array, data: Uint8Array | Promise<Uint8Array>] {
-  if (x instanceof LazyTensor) return [npyHeader(x.dtype, x.shape, false), x.elements()];
+function chunksOf(
+  x: unknown,
+  what: string,
+  room?: Room,
+): [head: Uint8Array, data: () => Uint8Array | Promise<Uint8Array>] {
+  if (x instanceof LazyTensor) return [npyHeader(x.dtype, x.shape, false), () => x.elements(room)];
   if (!isTensor(x)) throw new TypeError(`${what}: expected a Tensor, not ${typeof x}`);
   const source = x.detach().resolveConj().resolveNeg();
   const fortran = !source.isContiguous() && source.permute(reversed(source.dim())).isContiguous();
@@ -74,21 +79,15 @@ function chunksOf(x: unknown, what: string): [header: Uint8Array, data: Uint8Arr
   const { storage, offset } = adapter.describe(packed)!;
   const { itemsize } = packed.dtype;
   const begin = offset * itemsize;
-  const bytes = adapter.bytes(storage);
-  check(bytes !== null, () => `${what}: a tensor on the meta device has no data`);
-  return [header, bytes.subarray(begin, begin + packed.numel() * itemsize)];
+  check(adapter.bytes(storage) !== null, () => `${what}: a tensor on the meta device has no data`);
+  const data = (): Uint8Array => adapter.bytes(storage)!.subarray(begin, begin + packed.numel() * itemsize);
+  return [header, data];
 }
 
 function* piecesOfArray(x: unknown, what: string): Pieces {
   const [header, data] = chunksOf(x, what);
   yield header;
-  yield yield* arrived(data);
-}
-
-/** The file as one piece. */
-function whole(x: unknown, what: string): Uint8Array | Promise<Uint8Array> {
-  const [header, data] = chunksOf(x, what);
-  return data instanceof Promise ? data.then((bytes) => join([header, bytes])) : join([header, data]);
+  yield yield* arrived(data());
 }
 
 const reversed = (n: number): number[] => Array.from({ length: n }, (_, i) => n - 1 - i);
@@ -124,8 +123,12 @@ async function writeArchive(
     if (!isTensor(x) && !(x instanceof LazyTensor)) throw new TypeError(`savez(): ${name} is no Tensor`);
     npyHeader(isTensor(x) ? x.dtype.name : x.dtype, x.shape, false);
   }
+  const room = reused();
   const inputs = function* (): Generator<ZipInput> {
-    for (const [name, x] of entries) yield { name: `${name}.npy`, data: () => whole(x, "savez()"), compress };
+    for (const [name, x] of entries) {
+      const [head, data] = chunksOf(x, "savez()", room);
+      yield { name: `${name}.npy`, head, data, compress };
+    }
   };
   announce(() => ({ kind: "save", value: arrays }));
   await writeTo(file, () => zipChunks(inputs()), options);

@@ -9,7 +9,15 @@ import type { LoadSource } from "./input.ts";
 import type { LazyTensor } from "./lazy.ts";
 import type { MapLocation } from "./location.ts";
 import { looksLikeNpy } from "./npy-format.ts";
-import { type OpenedFile, type Opening, openLegacy, openNpy, openSafetensors, openZip } from "./open-formats.ts";
+import {
+  type CheckedEntry,
+  type OpenedFile,
+  type Opening,
+  openLegacy,
+  openNpy,
+  openSafetensors,
+  openZip,
+} from "./open-formats.ts";
 import { flatten } from "./paths.ts";
 import { openRanges, type Ranges } from "./ranges.ts";
 import { looksLikeSafetensors } from "./safetensors-format.ts";
@@ -51,6 +59,8 @@ export class Checkpoint {
   readonly globals: readonly NamedGlobal[];
   /** What it holds, with a LazyTensor for every tensor. */
   readonly value: unknown;
+  /** Its parts that have checksums; none but archives have. */
+  readonly entries: readonly CheckedEntry[];
   readonly #tensors: ReadonlyMap<string, LazyTensor>;
   readonly #files: readonly Ranges[];
 
@@ -61,6 +71,7 @@ export class Checkpoint {
     this.metadata = opened.metadata ?? new Map();
     this.globals = opened.globals ?? [];
     this.value = opened.value;
+    this.entries = opened.entries ?? [];
     this.#tensors = flatten(opened.value, this.name);
     this.#files = files;
   }
@@ -68,6 +79,11 @@ export class Checkpoint {
   /** The names of all tensors. */
   keys(): string[] {
     return [...this.#tensors.keys()];
+  }
+
+  /** All tensors under their names, unread. */
+  get tensors(): ReadonlyMap<string, LazyTensor> {
+    return this.#tensors;
   }
 
   has(key: string): boolean {

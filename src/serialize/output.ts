@@ -1,7 +1,7 @@
 /** What `save` writes to: files, which change whole or not at all, and streams. */
 import { check } from "../core/errors.ts";
 import { pathOf } from "./input.ts";
-import { type Pieces, pump } from "./pieces.ts";
+import { type Pieces, pump, withProgress } from "./pieces.ts";
 
 /** An object that takes bytes piece by piece, such as Node's writable streams. It is not closed. */
 export interface Sink {
@@ -15,6 +15,8 @@ export type SaveDestination = string | URL | WritableStream<Uint8Array> | Sink;
 export interface SaveOptions {
   /** Waits until the bytes are on the disk, so that they outlive a loss of power. */
   readonly durable?: boolean;
+  /** Hears of every piece that was written, by its bytes. */
+  readonly progress?: (bytes: number) => void;
 }
 
 /** Writes the pieces that `pieces` makes for an archive of the given name. */
@@ -24,9 +26,10 @@ export async function writeTo(
   options: SaveOptions = {},
 ): Promise<void> {
   const path = pathOf(to);
-  if (path !== null) return writeFile(path, pieces(stem(path)), options.durable === true);
-  if (typeof to === "object" && to !== null && "getWriter" in to) return writeStream(to, pieces("archive"));
-  if (typeof to === "object" && to !== null && "write" in to) return pump(pieces("archive"), sinkWriter(to));
+  const told = (name: string): Pieces => withProgress(pieces(name), options.progress);
+  if (path !== null) return writeFile(path, told(stem(path)), options.durable === true);
+  if (typeof to === "object" && to !== null && "getWriter" in to) return writeStream(to, told("archive"));
+  if (typeof to === "object" && to !== null && "write" in to) return pump(told("archive"), sinkWriter(to));
   throw new TypeError("save(): expected a path, a file: URL, a WritableStream or an object with write(bytes)");
 }
 

@@ -11,6 +11,7 @@ import { PicklingError } from "./errors.ts";
 import { op } from "./opcodes.ts";
 import { PickleOutput } from "./pickle-output.ts";
 import { deepest, PyFloat, PyName, PyTuple } from "./python.ts";
+import { type Room, reused } from "./room.ts";
 import { storageTypeOf, untyped } from "./storage-types.ts";
 
 /** A storage that the archive must hold under its key. */
@@ -39,6 +40,7 @@ export class Pickler {
   readonly #out: PickleOutput = new PickleOutput();
   readonly #keys: Map<object, Registered> = new Map();
   readonly #path: string[] = [];
+  readonly #room: Room = reused();
 
   constructor(adapter: TensorAdapter) {
     this.#adapter = adapter;
@@ -403,7 +405,7 @@ export class Pickler {
     const adapter = this.#adapter;
     const far = adapter.far(storage);
     if (far !== null) {
-      this.storages.push({ key, data: far });
+      this.storages.push({ key, data: () => far(this.#room) });
       return key;
     }
     const writes = adapter.writes(storage);

@@ -57,3 +57,19 @@ export function joined(pieces: Pieces): Uint8Array<ArrayBuffer> {
 export function* piecesOf(chunks: Iterable<Uint8Array>): Pieces {
   for (const chunk of chunks) yield chunk;
 }
+
+/** The same pieces; `progress` hears of each that was taken. */
+export function* withProgress(pieces: Pieces, progress: ((bytes: number) => void) | undefined): Pieces {
+  if (progress === undefined) return yield* pieces;
+  let given: Uint8Array | undefined;
+  try {
+    for (;;) {
+      const { done, value } = pieces.next(given);
+      if (done) return;
+      given = yield value;
+      if (value instanceof Uint8Array) progress(value.length);
+    }
+  } finally {
+    pieces.return();
+  }
+}

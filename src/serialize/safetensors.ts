@@ -14,6 +14,7 @@ import { contiguousStrides, isContiguous, spanOf } from "./layouts.ts";
 import { lazyTensors as adapter, LazyTensor } from "./lazy.ts";
 import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
 import { joined, type Pieces } from "./pieces.ts";
+import { type Room, reused } from "./room.ts";
 import { readSafetensorsHeader, type SafetensorInput, safetensorsChunks, tiesOf } from "./safetensors-format.ts";
 import { isShardIndex } from "./shard-index.ts";
 import { loadShards } from "./shards.ts";
@@ -86,10 +87,11 @@ function inputsOf(spans: readonly Span[]): SafetensorInput[] {
       `them again: [${shared.map(shownNames).join(", ")}]. A potential way to correctly save your model is to use ` +
       "`saveModel`.",
   );
-  return spans.map(inputOf);
+  const room = reused();
+  return spans.map((span) => inputOf(span, room));
 }
 
-function inputOf({ name, tensor, parts, start, end }: Span): SafetensorInput {
+function inputOf({ name, tensor, parts, start, end }: Span, room: Room): SafetensorInput {
   check(
     isContiguous(parts),
     () =>
@@ -100,7 +102,7 @@ function inputOf({ name, tensor, parts, start, end }: Span): SafetensorInput {
   );
   const { storage, dtype, shape } = parts;
   const known = { name, dtype, shape, nbytes: end - start };
-  if (tensor instanceof LazyTensor) return { ...known, data: () => tensor.elements() };
+  if (tensor instanceof LazyTensor) return { ...known, data: () => tensor.elements(room) };
   check(adapter.bytes(storage) !== null, () => `the tensor ${name} is on the meta device: it has no data`);
   const writes = adapter.writes(storage);
   const data = (): Uint8Array => {

@@ -1,6 +1,6 @@
 /** `torch.serialization`: whole modules of users' classes, and files that are read tensor by tensor. */
 export type { NamedGlobal } from "./globals.ts";
-export { type LazyParts, type LazyStorage, type LazyTensor, lazyTensor } from "./lazy.ts";
+export { type LazyParts, LazyStorage, LazyTensor, lazyTensor, type Make } from "./lazy.ts";
 export {
   type Checkpoint,
   getUnsafeGlobalsInCheckpoint,
@@ -9,6 +9,7 @@ export {
   open,
   type TensorInfo,
 } from "./open.ts";
+export type { CheckedEntry } from "./open-formats.ts";
 export { PickledObject } from "./python.ts";
 export {
   addSafeGlobals,

@@ -143,15 +143,16 @@ export class ZipReader {
       found = crc32(part, found);
       progress(part.length);
     }
-    this.#compare(entry, found);
+    this.compare(entry, found);
   }
 
   /** Throws unless these bytes have the entry's checksum. */
   verify(entry: ZipEntry, bytes: Uint8Array): void {
-    this.#compare(entry, crc32(bytes));
+    this.compare(entry, crc32(bytes));
   }
 
-  #compare(entry: ZipEntry, found: number): void {
+  /** Throws unless this is the entry's checksum. */
+  compare(entry: ZipEntry, found: number): void {
     check(
       found === entry.crc || this.#unchecked(entry),
       () => `${at(this.#source, entry)}: the checksum differs (expected ${hex(entry.crc)}, found ${hex(found)})`,

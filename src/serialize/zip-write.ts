@@ -1,12 +1,15 @@
 /** Writes zip archives as PyTorch does: stored, data aligned to 64 bytes, the same bytes for the same content. */
 import { crc32 } from "./crc32.ts";
 import { deflateBytes } from "./inflate.ts";
+import { join } from "./input.ts";
 import { arrived, joined, type Pieces } from "./pieces.ts";
 import { central, end, end64, local, locator64, zip64Extra } from "./zip-read.ts";
 
 /** A member to write; `data` is asked for when its turn comes. */
 export interface ZipInput {
   readonly name: string;
+  /** What stands in front of the data. */
+  readonly head?: Uint8Array;
   readonly data: () => Uint8Array | Promise<Uint8Array>;
   /** Whether the data are deflated. */
   readonly compress?: boolean;
@@ -20,6 +23,8 @@ const utf8Names = 0x0800;
 /** 1 January 1980, the first day that the format knows. */
 const date = 0x0021;
 const padding = 0x5a;
+
+const none = new Uint8Array(0);
 
 interface Written {
   readonly name: Uint8Array;
@@ -39,16 +44,19 @@ export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Piec
   const written: Written[] = [];
   let offset = 0;
   for (const input of inputs) {
+    const { head = none, compress = false } = input;
     const data = yield* arrived(input.data());
-    const content = input.compress === true ? deflateBytes(data) : data;
+    const parts = compress ? [deflateBytes(join([head, data]))] : [head, data];
+    const stored = parts.reduce((sum, part) => sum + part.length, 0);
     const name = new TextEncoder().encode(input.name);
-    const method = input.compress === true ? 8 : 0;
-    const entry = { name, crc: crc32(data), size: data.length, stored: content.length, method, header: offset };
+    const size = head.length + data.length;
+    const crc = crc32(data, crc32(head));
+    const entry = { name, crc, size, stored, method: compress ? 8 : 0, header: offset };
     const header = localHeader(entry, limit);
     written.push(entry);
-    offset += header.length + content.length;
+    offset += header.length + stored;
     yield header;
-    if (content.length > 0) yield content;
+    for (const part of parts) if (part.length > 0) yield part;
   }
   const directory = written.map((entry) => centralHeader(entry, limit));
   const size = directory.reduce((sum, bytes) => sum + bytes.length, 0);
