@@ -51,7 +51,8 @@ export function average({ terminal }: Context): Command {
         const { content, losses } = fitted(contents[0]!, format);
         const differing = differingValues(contents);
         if (losses.length > 0) terminal.note(`left out: ${losses.join(", ")}`);
-        else if (differing > 0) terminal.note(`${plural(differing, "value")} differ; those of ${paths[0]} are kept`);
+        else if (differing > 0)
+          terminal.note(`not the same in all files: ${plural(differing, "value")}; ${paths[0]} gives them`);
         await write(options.output, format, meanOf(content, contents, shares), terminal);
         const { size } = process.getBuiltinModule("fs").statSync(options.output);
         const tensors = content.tensors.size;

@@ -45,12 +45,11 @@ export function aligned(rows: readonly (readonly string[])[], widthOf: (text: st
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(cell));
   }
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - widthOf(cell))))
-      .join("  ")
-      .trimEnd(),
-  );
+  return rows.map((row) => {
+    const last = row.findLastIndex((cell) => widthOf(cell) > 0);
+    const cells = row.slice(0, last + 1);
+    return cells.map((cell, i) => (i === last ? cell : cell + " ".repeat(widths[i]! - widthOf(cell)))).join("  ");
+  });
 }
 
 /** Characters that a terminal shows, without colours. */
