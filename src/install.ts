@@ -2,6 +2,8 @@
 import { installAutograd } from "./autograd/members.ts";
 import { withBlas } from "./backends/native/compiler.ts";
 import { wasmCompiler } from "./backends/wasm/compiler.ts";
+import { heapChecksum } from "./backends/wasm/crc32.ts";
+import { setHeapChecksum } from "./core/checksum.ts";
 import { createHeap } from "./core/heap.ts";
 import { setPlatform } from "./core/memory.ts";
 import { Tensor } from "./core/tensor.ts";
@@ -42,6 +44,7 @@ function define(name: string, value: unknown): void {
 /** Called once by the package's entry. */
 export function install(): void {
   setPlatform({ createHeap: () => createHeap() });
+  setHeapChecksum(heapChecksum);
   setCompiler((heap) => withBlas(wasmCompiler(heap), heap));
   installAutograd();
   installMembers();

@@ -1,4 +1,5 @@
-/** CRC-32 as zip archives have it: the host's own where there is one, else eight table look-ups for eight bytes. */
+/** CRC-32 as zip archives have it: of the heap's bytes the backend's, else the host's own or eight tables for eight bytes. */
+import { type Checksum, onHeap } from "../core/checksum.ts";
 
 const polynomial = 0xedb88320;
 const slices = 8;
@@ -41,13 +42,19 @@ export function portableCrc32(bytes: Uint8Array, before = 0): number {
   return ~c >>> 0;
 }
 
-let chosen: ((bytes: Uint8Array, before?: number) => number) | undefined;
+let chosen: Checksum | undefined;
 
-/**
- * The checksum of these bytes, unsigned; `before` is that of the bytes in front of them. The host's own is looked for at
- * the first call: it loads much beside itself.
- */
-export function crc32(bytes: Uint8Array, before = 0): number {
+/** The host's own, which is looked for at the first call: it loads much beside itself. */
+function usual(bytes: Uint8Array, before: number): number {
   chosen ??= globalThis.process?.getBuiltinModule?.("zlib")?.crc32 ?? portableCrc32;
   return chosen(bytes, before);
+}
+
+/** Bytes from which on it is worth to ask where they lie. */
+const large = 2 ** 15;
+
+/** The checksum of these bytes, unsigned; `before` is that of the bytes in front of them. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  const found = bytes.length < large ? null : onHeap(bytes, before, usual);
+  return found ?? usual(bytes, before);
 }

@@ -149,14 +149,27 @@ function replacement(fs: Fs, target: string, mode: number | undefined, durable: 
       if (mode !== undefined) fs.fchmodSync(fd, mode);
       if (durable) fs.fsyncSync(fd);
       close();
+      const old = mode === undefined ? null : held(fs, target);
       fs.renameSync(temporary, target);
       if (durable) syncFolder(fs, folder);
+      // To free a large file takes longer than to write one. Whoever closes it last does that: here another thread.
+      if (old !== null) fs.close(old, () => {});
     },
     abandon() {
       close();
       fs.rmSync(temporary, { force: true });
     },
   };
+}
+
+/** Keeps a file that is about to be replaced; null where that is not possible. */
+function held(fs: Fs, path: string): number | null {
+  if (process.platform === "win32") return null; // open files cannot be replaced there
+  try {
+    return fs.openSync(path, "r");
+  } catch {
+    return null;
+  }
 }
 
 /** Pipes and devices cannot be replaced. */
