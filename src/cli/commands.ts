@@ -6,6 +6,7 @@ import { completion } from "./completion.ts";
 import { convert } from "./convert.ts";
 import { diff } from "./diff.ts";
 import { inspect } from "./inspect.ts";
+import { lens } from "./lens-command.ts";
 import { verify } from "./verify.ts";
 
 /** Each makes its command for a program. */
@@ -15,5 +16,6 @@ export const subcommands: readonly ((context: Context) => Command)[] = [
   convert,
   average,
   verify,
+  lens,
   completion,
 ];

@@ -13,8 +13,8 @@ export const pieceElements: number = 2 ** 18;
 export async function* pieces(tensor: LazyTensor): AsyncGenerator<Uint8Array> {
   const step = pieceElements * tensor.itemsize;
   const total = tensor.numel * tensor.itemsize;
-  const buffer = new Uint8Array(tensor.contiguous ? Math.min(step, total) : 0);
-  const packed = tensor.contiguous ? null : await tensor.elements();
+  const buffer = new Uint8Array(tensor.plain ? Math.min(step, total) : 0);
+  const packed = tensor.plain ? null : await tensor.elements();
   const start = tensor.offset * tensor.itemsize;
   for (let i = 0; i < total; i += step) {
     const stop = Math.min(i + step, total);

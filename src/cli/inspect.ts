@@ -53,9 +53,9 @@ function report(file: Checkpoint): object {
     size: file.size,
     metadata: Object.fromEntries(file.metadata),
     tensors: file.keys().map((key) => {
-      const { dtype, shape, strides, offset, storage, requiresGrad, isParameter, nbytes } = file.lazy(key);
+      const { dtype, shape, strides, offset, storage, requiresGrad, isParameter, nbytes, pending } = file.lazy(key);
       const place = { strides, offset, storage: numberOf.get(storage) };
-      return { key, dtype, shape, ...place, nbytes, location: storage.location, requiresGrad, isParameter };
+      return { key, dtype, shape, ...place, nbytes, location: storage.location, requiresGrad, isParameter, pending };
     }),
     storages: storages.map(([storage, keys]) => ({ nbytes: storage.nbytes, tensors: keys })),
     ties: tiesOf(file.tensors),
@@ -116,6 +116,7 @@ function tensorCells(tensor: InstanceType<typeof LazyTensor>, { colors }: Termin
   const notes = [
     tensor.isParameter ? "Parameter" : "",
     tensor.requiresGrad && !tensor.isParameter ? "requires grad" : "",
+    tensor.pending === undefined ? "" : { conj: "conjugate view", neg: "negative view" }[tensor.pending],
     tensor.contiguous ? "" : `strides ${shapeText(tensor.strides)}`,
     tensor.storage.location === "cpu" ? "" : `on ${printable(tensor.storage.location)}`,
   ];

@@ -102,7 +102,7 @@ function separate(tensors: ReadonlyMap<string, LazyTensor>, terminal: Terminal):
   const apart = new Map<LazyTensor, LazyTensor>();
   for (const tensor of tensors.values()) {
     const kept = made.get(tensor) ?? tensor;
-    const known = apart.get(kept) ?? (kept.contiguous && !overlapping.has(kept) ? kept : kept.packed());
+    const known = apart.get(kept) ?? (kept.plain && !overlapping.has(kept) ? kept : kept.packed());
     apart.set(kept, known).set(tensor, known);
   }
   return apart;

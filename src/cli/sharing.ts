@@ -8,8 +8,8 @@ type LazyTensor = serialization.LazyTensor;
 /** Names of the same elements in the same order. */
 export type Tie = readonly [kept: string, ...others: string[]];
 
-const layoutOf = ({ dtype, offset, shape, strides }: LazyTensor): string =>
-  JSON.stringify([dtype, offset, shape, strides]);
+const layoutOf = ({ dtype, offset, shape, strides, pending }: LazyTensor): string =>
+  JSON.stringify([dtype, offset, shape, strides, pending]);
 
 /** Tensors by their storages, in the order of the file. */
 export function byStorage(tensors: Named): Map<serialization.LazyStorage, string[]> {

@@ -6,7 +6,7 @@ import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { Attributes, Description, TensorAdapter } from "./adapter.ts";
 import { contiguousStrides, gather, isContiguous, spanOf } from "./layouts.ts";
 import type { Room } from "./room.ts";
-import { itemsizeOf } from "./storage-types.ts";
+import { itemsizeOf, storageTypeOf } from "./storage-types.ts";
 import { tensors } from "./tensors.ts";
 
 /** Puts bytes from `begin` on into what `target` gives when they are there. */
@@ -81,6 +81,8 @@ export class LazyTensor implements Description {
   readonly offset: number;
   readonly requiresGrad: boolean;
   readonly isParameter: boolean;
+  /** What waits to be carried out when it is read: its storage holds the conjugate, or the negative. */
+  declare readonly pending?: "conj" | "neg";
 
   constructor(storage: LazyStorage, parts: Omit<Description, "storage">) {
     this.storage = storage;
@@ -90,6 +92,7 @@ export class LazyTensor implements Description {
     this.offset = parts.offset;
     this.requiresGrad = parts.requiresGrad;
     this.isParameter = parts.isParameter;
+    if (parts.pending !== undefined) this.pending = parts.pending;
   }
 
   /** What users have added to it. */
@@ -117,6 +120,11 @@ export class LazyTensor implements Description {
     return isContiguous(this);
   }
 
+  /** Whether its elements are a part of its storage as they are. */
+  get plain(): boolean {
+    return this.contiguous && this.pending === undefined;
+  }
+
   /** Reads the tensor, into a storage of its own. */
   async read(): Promise<Tensor> {
     const { dtype, shape, strides, nbytes } = this;
@@ -125,14 +133,17 @@ export class LazyTensor implements Description {
     const storage = tensors.makeStorage(nbytes, device);
     const bytes = (): Uint8Array => tensors.bytes(storage)!;
     if (device === "cpu") await this.storage.fill(this.offset * this.itemsize, nbytes, bytes);
-    return tensors.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false }) as Tensor;
+    const at = { dtype, shape, strides, offset: 0, requiresGrad: false };
+    return tensors.makeTensor(storage, this.pending === undefined ? at : { ...at, pending: this.pending }) as Tensor;
   }
 
   /** Reads its elements in row-major order, as bytes, into memory that `room` gives. */
   async elements(room: Room = fresh): Promise<Uint8Array> {
     const begin = this.offset * this.itemsize;
     const bytes = await this.storage.bytes(begin, begin + this.nbytes, room);
-    return this.contiguous ? bytes : gather(bytes, this, this.itemsize);
+    const packed = this.contiguous ? bytes : gather(bytes, this, this.itemsize);
+    if (this.pending !== undefined) flipSigns(packed, this.dtype, this.pending);
+    return packed;
   }
 
   /** The same elements in row-major order, in a storage of their own. */
@@ -146,6 +157,13 @@ export class LazyTensor implements Description {
 }
 
 printsAs(LazyTensor);
+
+/** Carries out what is pending: of conjugates every second number is negated, in place. */
+function flipSigns(bytes: Uint8Array, dtype: string, pending: "conj" | "neg"): void {
+  const { numberSize } = storageTypeOf(dtype)!;
+  const step = pending === "conj" ? 2 * numberSize : numberSize;
+  for (let i = step - 1; i < bytes.length; i += step) bytes[i]! ^= 0x80;
+}
 
 /** What makes a tensor: the tensor, its elements as bytes, or these piece by piece. */
 export type Make = () => Promise<Tensor | Uint8Array> | AsyncIterable<Uint8Array>;

@@ -1,4 +1,5 @@
 /** NumPy's arrays and numbers in pickles, as tensors and plain numbers. */
+import { Complex } from "../core/complex.ts";
 import { ContentError } from "./errors.ts";
 import type { TensorBuilder } from "./globals.ts";
 import { intFromBytes } from "./pickle-bytes.ts";
@@ -89,6 +90,10 @@ function element(dtype: NumpyDType, raw: Uint8Array): unknown {
       return view.getFloat32(0, true);
     case "f8":
       return view.getFloat64(0, true);
+    case "c8":
+      return new Complex(view.getFloat32(0, true), view.getFloat32(4, true));
+    case "c16":
+      return new Complex(view.getFloat64(0, true), view.getFloat64(8, true));
   }
   switch (dtype.code[0]) {
     case "i":

@@ -93,7 +93,7 @@ function inputsOf(spans: readonly Span[]): SafetensorInput[] {
 
 function inputOf({ name, tensor, parts, start, end }: Span, room: Room): SafetensorInput {
   check(
-    isContiguous(parts),
+    isContiguous(parts) && parts.pending === undefined,
     () =>
       `You are trying to save a non contiguous tensor: \`${name}\` which is not allowed. It either means you are ` +
       "trying to save tensors which are reference of each other in which case it's recommended to save only the " +
@@ -178,7 +178,8 @@ export function untie(state: ReadonlyMap<string, Tensor>): Untied {
 function sameView(a: Description, b: Description): boolean {
   const same = (p: readonly number[], q: readonly number[]): boolean =>
     p.length === q.length && p.every((size, i) => size === q[i]);
-  return a.dtype === b.dtype && a.offset === b.offset && same(a.shape, b.shape) && same(a.strides, b.strides);
+  const alike = a.dtype === b.dtype && a.offset === b.offset && a.pending === b.pending;
+  return alike && same(a.shape, b.shape) && same(a.strides, b.strides);
 }
 
 /** How `saveModel` writes. */

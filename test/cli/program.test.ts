@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const commands = ["inspect", "diff", "convert", "average", "verify", "completion"];
+const commands = ["inspect", "diff", "convert", "average", "verify", "lens", "completion"];
 
 test("without arguments, and when asked, help lists all commands and the exit codes", async () => {
   for (const args of [[], ["--help"], ["help"]]) {
@@ -60,6 +60,7 @@ test.each([
   [["average", "a.pt", "b.pt", "-o", "c.pt", "--weights", "1,x"], /Expected numbers and commas/],
   [["average", "a.pt", "b.pt", "-o", "c.pt", "--weights", "1,-1"], /Their sum must not be 0/],
   [["average", "a.pt", "b.pt", "-o", "c.pt", "--weights", "1"], /expected 2 weights, one for each file, found 1/],
+  [["lens", "--port", "70000"], /Expected a number up to 65535/],
   [["completion", "tcsh"], /Allowed choices are bash, zsh, fish/],
 ])("%j is wrong usage, said in one line", async (args, message) => {
   const { code, out, err } = await cresset(args);
@@ -71,6 +72,7 @@ test.each([
 test.each([
   [["inspect", "nope.pt"], "error: [Errno 2] No such file or directory: 'nope.pt'\n"],
   [["diff", pathOf("big.pt"), "nope.pt"], "error: [Errno 2] No such file or directory: 'nope.pt'\n"],
+  [["lens", "nope.pt"], /^error: (nope\.pt: no such file|the pages are not built.*)\n$/],
   [["verify", "nope.pt"], "error: [Errno 2] No such file or directory: 'nope.pt'\n"],
   [["inspect", pathOf("damaged_text_file.pt")], /^error: .*is not a PyTorch checkpoint: it begins with .*\n$/],
 ])("%j is a file that cannot be read", async (args, message) => {

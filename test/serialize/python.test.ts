@@ -78,8 +78,8 @@ describe.each([...found])("PyTorch %s", (version, python) => {
   test("what we write, it reads with weights_only, mapped, and at calculated offsets", async () => {
     const ours = mkdtempSync(join(folder, "ours-"));
     const newer = Number.parseInt(version, 10) >= 2;
-    const { attributes, ...others } = savedValues();
-    const values = newer ? { attributes, ...others } : others; // PyTorch 1 cannot read attributes of Parameters
+    const { attributes, conjugates, ...others } = savedValues();
+    const values = newer ? { attributes, conjugates, ...others } : others; // PyTorch 1 knows neither in files
     for (const [name, value] of Object.entries(values)) await torch.save(value, join(ours, `${name}.pt`));
     const read = JSON.parse(run(python, script, "read", ours)) as Record<string, Record<string, Recorded>>;
     const ways = new Set<string>();
@@ -101,6 +101,7 @@ describe.each([...found])("PyTorch %s", (version, python) => {
 function savedValues(): Record<string, unknown> {
   torch.manualSeed(0);
   const x = torch.arange(6).float().view(2, 3);
+  const z = torch.complex(x, x.add(1));
   const { nn, optim } = torch;
   const model = new nn.Sequential(new nn.Linear(3, 4), new nn.BatchNorm1d(4), new nn.Linear(4, 2));
   const optimizer = new optim.AdamW(model.parameters(), { lr: 0.1 });
@@ -122,11 +123,15 @@ function savedValues(): Record<string, unknown> {
     "bfloat16",
     "float32",
     "float64",
+    "complex64",
+    "complex128",
   ] as const;
   return {
     dtypes: dtypes.map((dtype) => torch.tensor([0, 1, 100], { dtype })),
     shared: { x, row: x.at(1), t: x.t(), columns: x.at(":", "1:"), again: x },
     strides: [torch.ones(1).expand(3, 4), torch.tensor(3.5), torch.empty(0), torch.empty(2, 0, 4)],
+    complex: { z, row: z.t().at(1), number: new torch.Complex(1, -0) },
+    conjugates: [z, z.conj(), z.t().conj().at(1), torch.complex(x, x).conj().imag],
     grad: [torch.ones(2, { requiresGrad: true }), new nn.Parameter(torch.ones(2)), new nn.Parameter(x, false)],
     meta: [torch.empty(2, 3, { dtype: "int16", device: "meta" })],
     attributes: [
