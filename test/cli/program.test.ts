@@ -1,6 +1,7 @@
 /** The program itself: help, errors, exit codes, colours, completion. */
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -167,3 +168,15 @@ test.skipIf(!existsSync(built))(
     expect([status, stdout, stderr]).toEqual([0, "{\n", ""]);
   },
 );
+
+test.skipIf(!existsSync(built))("lens serves until it is interrupted (skipped without `npm run build`)", async () => {
+  const child = spawn(process.execPath, [built, "lens", pathOf("shared_storage.pt"), "--demo"]);
+  const [printed] = (await once(child.stdout, "data")) as [Buffer];
+  expect(String(printed)).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/lens\.html\?files\n$/);
+  const page = await fetch(String(printed).trim());
+  expect([page.status, (await page.text()).includes("<title>")]).toEqual([200, true]);
+  const file = await fetch(new URL("files/0", String(printed).trim()));
+  expect(Buffer.from(await file.arrayBuffer()).equals(readFileSync(pathOf("shared_storage.pt")))).toBe(true);
+  child.kill("SIGINT");
+  expect(await once(child, "exit")).toEqual([null, "SIGINT"]);
+});
