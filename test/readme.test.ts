@@ -1,10 +1,10 @@
-/** Every TypeScript block of the README and of the lens's page runs, and prints what its comments say. */
+/** Every TypeScript block of the README and of two pages runs, and prints what its comments say. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 
-const pages = ["README.md", "docs/lens.md"].map((page) => readFileSync(page, "utf8")).join("\n");
+const pages = ["README.md", "docs/lens.md", "docs/files.md"].map((page) => readFileSync(page, "utf8")).join("\n");
 const blocks = [...pages.matchAll(/```ts\n(.*?)```/gs)].map((m) => m[1]!);
 const folder = mkdtempSync(join(process.cwd(), "test", ".readme-"));
 afterAll(() => rmSync(folder, { recursive: true }));
