@@ -1,5 +1,6 @@
 /** PyTorch's two file formats as they lie in a file: the zip archive, and the older stream of pickles. */
 import { check } from "../core/errors.ts";
+import { together } from "../core/memory.ts";
 import type { TensorAdapter } from "./adapter.ts";
 import { EOFError, UnpicklingError } from "./errors.ts";
 import { isLegacy, readLegacy } from "./legacy.ts";
@@ -21,9 +22,9 @@ const highestVersion = 10;
 export function readCheckpoint(source: Source, adapter: TensorAdapter, options: LoadOptions): unknown {
   switch (formatOf(source)) {
     case "zip":
-      return readZip(source, adapter, options);
+      return together(() => readZip(source, adapter, options));
     case "legacy":
-      return readLegacy(source, adapter, options);
+      return together(() => readLegacy(source, adapter, options));
     default:
       throw notCheckpoint(source, 'a zip archive ("PK") or a legacy checkpoint\'s magic number');
   }

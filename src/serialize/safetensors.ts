@@ -2,6 +2,7 @@
 
 import { type Device, device as deviceOf } from "../core/device.ts";
 import { check, ValueError } from "../core/errors.ts";
+import { together } from "../core/memory.ts";
 import { announce } from "../core/observe.ts";
 import { StateDict } from "../core/statedict.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
@@ -208,7 +209,9 @@ export async function saveModel(
 
 type Placed = string | Device;
 
-function readTensors(source: Source, device: Placed): StateDict {
+const readTensors = (source: Source, device: Placed): StateDict => together(() => readAll(source, device));
+
+function readAll(source: Source, device: Placed): StateDict {
   const header = readSafetensorsHeader(source);
   const target = String(deviceOf(device as string));
   const state = new StateDict();

@@ -36,7 +36,7 @@ const descriptor = 0x08074b50;
 /** Deflated bytes that surely give more than a small header. */
 const firstDeflated = 2 ** 16;
 /** Entries are read in pieces of this size, which fit the cache of one core. */
-const pieceBytes = 2 ** 20;
+const pieceBytes = 2 ** 18;
 /** Deflate cannot expand more than this: a code of one bit for 258 bytes, twice. */
 const largestRatio = 1032;
 

@@ -27,7 +27,7 @@ const rest = mirror + turn;
 const stateBytes = rest + span + turn;
 
 type Fold = (from: number, turns: number, ring: number) => number;
-type Finish = (from: number, bytes: number, ring: number, place: number) => void;
+type Carry = (ring: number, place: number) => void;
 
 function build(shared: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(shared);
@@ -62,17 +62,8 @@ function build(shared: boolean): Uint8Array<ArrayBuffer> {
     );
     f.get(place);
   });
-  module.func("finish", ["i32", "i32", "i32", "i32"], [], (f, from, bytes, ring, place) => {
-    const end = f.local("i32");
+  module.func("carry", ["i32", "i32"], [], (f, ring, place) => {
     const target = f.local("i32");
-    f.get(ring).i32(rest).op("i32.add").set(target);
-    f.get(target).get(bytes).op("i32.add").set(end);
-    f.while(
-      () => f.get(target).get(end).op("i32.lt_u"),
-      () => {
-        f.get(target).get(from).load("i32.load8_u").store("i32.store8").add(target, 1).add(from, 1);
-      },
-    );
     for (const lag of lags) addTap(f, lag, ring, place, target);
   });
   return module.finish();
@@ -88,7 +79,7 @@ function copy(f: FuncBuilder, base: Local, source: Local, at: number, bytes: num
   }
 }
 
-/** Adds the last `lag` words of the ring to the first of the rest. */
+/** Adds the last `lag` words of the ring to the first of the rest, which the last words were copied to. */
 function addTap(f: FuncBuilder, lag: number, ring: Local, place: Local, target: Local): void {
   const i = f.local("i32");
   const source = f.local("i32");
@@ -135,7 +126,7 @@ export function heapChecksum(heap: Heap, usual: Checksum): HeapChecksum {
     env: { memory: heap.memory },
   });
   const fold = exported<Fold>(exports, "fold");
-  const finish = exported<Finish>(exports, "finish");
+  const carry = exported<Carry>(exports, "carry");
   const ring = heap.alloc(stateBytes);
   return (address, length, before) => {
     const { u8 } = heap;
@@ -147,7 +138,8 @@ export function heapChecksum(heap: Heap, usual: Checksum): HeapChecksum {
     const place = fold(address, turns, ring);
     for (let i = 0; i < 4; i++) u8[address + i]! ^= ~before >>> (8 * i);
     const left = length - turns * turn;
-    finish(address + turns * turn, left, ring, place);
+    u8.copyWithin(ring + rest, address + turns * turn, address + length);
+    carry(ring, place);
     return usual(u8.subarray(ring + rest, ring + rest + left), -1 >>> 0);
   };
 }
