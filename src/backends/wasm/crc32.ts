@@ -27,12 +27,16 @@ const rest = mirror + turn;
 const stateBytes = rest + span + turn;
 
 type Fold = (from: number, turns: number, ring: number) => number;
-type Carry = (ring: number, place: number) => void;
+type Carry = (from: number, bytes: number, ring: number, place: number) => void;
 
 function build(shared: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(shared);
   module.func("fold", ["i32", "i32", "i32"], ["i32"], (f, from, turns, ring) => {
     const place = f.local("i32");
+    f.get(ring)
+      .i32(0)
+      .i32(ringBytes + turn)
+      .memoryFill();
     const taps = lags.map(() => f.local("i32"));
     const target = f.local("i32");
     f.while(
@@ -62,8 +66,9 @@ function build(shared: boolean): Uint8Array<ArrayBuffer> {
     );
     f.get(place);
   });
-  module.func("carry", ["i32", "i32"], [], (f, ring, place) => {
+  module.func("carry", ["i32", "i32", "i32", "i32"], [], (f, from, bytes, ring, place) => {
     const target = f.local("i32");
+    f.get(ring).i32(rest).op("i32.add").get(from).get(bytes).memoryCopy();
     for (const lag of lags) addTap(f, lag, ring, place, target);
   });
   return module.finish();
@@ -132,14 +137,12 @@ export function heapChecksum(heap: Heap, usual: Checksum): HeapChecksum {
     const { u8 } = heap;
     if (length < worthwhile) return usual(u8.subarray(address, address + length), before);
     const turns = Math.floor((length - span) / turn);
-    u8.fill(0, ring, ring + ringBytes + turn);
     // What came before is as if it were added to the first four bytes; they are put back at once.
     for (let i = 0; i < 4; i++) u8[address + i]! ^= ~before >>> (8 * i);
     const place = fold(address, turns, ring);
     for (let i = 0; i < 4; i++) u8[address + i]! ^= ~before >>> (8 * i);
     const left = length - turns * turn;
-    u8.copyWithin(ring + rest, address + turns * turn, address + length);
-    carry(ring, place);
+    carry(address + turns * turn, left, ring, place);
     return usual(u8.subarray(ring + rest, ring + rest + left), -1 >>> 0);
   };
 }
