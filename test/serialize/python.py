@@ -1,4 +1,4 @@
-"""PyTorch's side of python.test.ts: `write DIR` leaves files and what they hold, `read DIR` says what ours hold."""
+"""PyTorch's side of python.test.ts: `write DIR` leaves files and what they hold, `read DIR` says what ours hold, `large DIR` leaves 10 GB."""
 
 import collections
 import json
@@ -197,4 +197,11 @@ def read():
     print(json.dumps(found))
 
 
-{"write": write, "read": read}[command]()
+def large():
+    """10 GB of 100 tensors, whose data are holes."""
+    state = {f"layer{i}.weight": torch.empty(25_000_000) for i in range(100)}
+    with torch.serialization.skip_data():
+        torch.save(state, os.path.join(folder, "large.pt"))
+
+
+{"write": write, "read": read, "large": large}[command]()

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as torch from "../../src/index.ts";
 import { lazyTensors } from "../../src/serialize/lazy.ts";
+import { cresset } from "../cli/run.ts";
 import { Comparison, type Recorded } from "./recorded.ts";
 
 const script = fileURLToPath(new URL("python.py", import.meta.url));
@@ -33,6 +34,12 @@ if (found.size === 0) {
   const reason = "no python3 with PyTorch here (name one in CRESSET_PYTHON)";
   console.warn(`test/serialize/python.test.ts is skipped: ${reason}`);
   test.skip(`files of Python's PyTorch: ${reason}`, () => {});
+}
+
+/** Whether a version is older than this one. */
+function before(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
+  return a < major || (a === major && b < minor);
 }
 
 interface Written {
@@ -95,6 +102,14 @@ describe.each([...found])("PyTorch %s", (version, python) => {
     }
     expect([...ways]).toEqual(newer ? expect.arrayContaining(["weights_only", "mapped"]) : ["plain"]);
   }, 300_000);
+
+  test.skipIf(before(version, 2, 6))("of 10 GB only the header is read (skip_data is of 2.6)", async () => {
+    run(python, script, "large", folder);
+    const start = performance.now();
+    const { code, out } = await cresset(["inspect", at("large.pt")]);
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect([code, out]).toEqual([0, expect.stringContaining("100 tensors in 100 storages, 2,500,000,000 elements")]);
+  });
 });
 
 /** Values of every kind that a file can hold. */
