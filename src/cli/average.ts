@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { serialization } from "cresset";
 import { type CommonOptions, type Context, subcommand, UsageError } from "./command.ts";
+import { sameBytes } from "./compare.ts";
 import { encoded, hasNumbers, lazyCopy, numbersOf, partsOf, pieces } from "./elements.ts";
 import { type Content, checkFree, contentOf, fitted, formatFor, write } from "./outputs.ts";
 import { tiesOf } from "./sharing.ts";
@@ -148,6 +149,8 @@ async function meanPiece(
   all: readonly Uint8Array[],
   shares: readonly number[],
 ): Promise<Uint8Array> {
+  // Weights that are rounded would change what is the same everywhere.
+  if (all.every((piece) => sameBytes(piece, all[0]!))) return all[0]!;
   const numbers: (ArrayLike<number> | ArrayLike<bigint>)[] = [];
   for (const piece of all) numbers.push(await numbersOf(piece, dtype));
   const [first] = numbers;

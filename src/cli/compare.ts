@@ -46,11 +46,17 @@ class Sum {
   }
 }
 
-/** Two that are not a number are equal, so are two of one infinity. */
-function distance(a: number, b: number): number {
+/** Two that are not a number are equal, so are two of one infinity. Of long integers exact, as far as it is small. */
+function distance(a: number | bigint, b: number | bigint): number {
+  if (typeof a === "bigint" || typeof b === "bigint") return distanceOfLong(a, b);
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
   const found = Math.abs(a - b);
   return Number.isNaN(found) ? Number.POSITIVE_INFINITY : found;
+}
+
+function distanceOfLong(a: number | bigint, b: number | bigint): number {
+  if (typeof a !== "bigint" || typeof b !== "bigint") return distance(Number(a), Number(b));
+  return Number(a > b ? a - b : b - a);
 }
 
 /** Compares two tensors of one shape, a piece of each at a time; `progress` hears of every piece of the first. */
@@ -80,7 +86,7 @@ async function addPiece(sum: Sum, a: [Uint8Array, string], b: [Uint8Array, strin
   const [x, y] = [await numbersOf(...a), await numbersOf(...b)];
   if (partsOf(a[1]) === 1) {
     for (let i = 0; i < x.length; i++) {
-      if (x[i] !== y[i]) sum.add(distance(Number(x[i]), Number(y[i])), Math.abs(Number(y[i])));
+      if (x[i] !== y[i]) sum.add(distance(x[i]!, y[i]!), Math.abs(Number(y[i])));
     }
     return;
   }

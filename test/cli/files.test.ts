@@ -223,6 +223,13 @@ describe("diff", () => {
     expect(rows[0]!.difference).toEqual({ differing: 1, numel: 3, largest: 1, mean: 1 / 3 });
   });
 
+  test("integers that are one number in float64 differ", async () => {
+    await torch.save({ x: torch.tensor([2n ** 60n, 5n]) }, at("a.pt"));
+    await torch.save({ x: torch.tensor([2n ** 60n + 1n, 5n]) }, at("b.pt"));
+    const { code, out } = await cresset(["diff", at("a.pt"), at("b.pt")]);
+    expect([code, lines(out)[0]]).toEqual([1, "differs  x  int64 [2]  largest 1  mean 0.5  1 of 2 elements"]);
+  });
+
   test("a NaN is equal to a NaN and infinitely far from a number", async () => {
     await torch.save({ x: torch.tensor([Number.NaN, 1, Number.POSITIVE_INFINITY]) }, at("a.pt"));
     await torch.save({ x: torch.tensor([Number.NaN, Number.NaN, Number.POSITIVE_INFINITY]) }, at("b.pt"));
@@ -361,6 +368,14 @@ describe("average", () => {
     expect([mean.a === mean.b, mean.epoch]).toEqual([true, 3]);
     await cresset(["average", at("a.pt"), at("b.pt"), "-o", at("soup.npz"), "--weights", "3,1", "--key", "state"]);
     expect((await npy.loadz(at("soup.npz"))).get("w")!.tolist()).toEqual([1, 2]);
+  });
+
+  test("what is the same in all files stays the same, whatever the weights", async () => {
+    const x = { n: torch.tensor([2n ** 60n + 1n]), w: torch.tensor([0.1, 3.3], { dtype: "float64" }) };
+    for (const name of ["a.pt", "b.pt"]) await torch.save(x, at(name));
+    await ok("average", at("a.pt"), at("b.pt"), "-o", at("c.pt"), "--weights", "0.1,0.7");
+    expect(await ok("diff", at("a.pt"), at("c.pt"))).toBe("equal  2 tensors\n");
+    rmSync(at("c.pt"));
   });
 
   test("more elements than are in memory at a time", async () => {
