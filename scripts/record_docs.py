@@ -12,6 +12,7 @@ import re
 import tempfile
 import warnings
 
+import numpy as np
 import torch
 
 PROGRAM = """
@@ -54,34 +55,22 @@ def show(value):
         return "{" + ", ".join(f"{key}: {show(v)}" for key, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(show(v) for v in value) + "]"
-    if isinstance(value, np_array()):
+    if isinstance(value, np.ndarray):
         return show(value.tolist())
     return str(value)
 
 
-def np_array():
-    import numpy
-
-    return numpy.ndarray
-
-
-def error(e):
-    return f"{type(e).__name__}: {e}"
-
-
 def run_row(code):
+    """The value of the row's last statement, or of `x` where that is an assignment."""
     scope = {}
     exec(ROW, scope)
     tree = ast.parse(code)
     last = tree.body[-1]
-    try:
-        if not isinstance(last, ast.Expr):
-            exec(code, scope)
-            return show(scope["x"])
-        exec(compile(ast.Module(tree.body[:-1], []), "row", "exec"), scope)
-        return show(eval(compile(ast.Expression(last.value), "row", "eval"), scope))
-    except Exception as e:
-        return error(e)
+    if not isinstance(last, ast.Expr):
+        exec(code, scope)
+        return {"of": "x", "value": show(scope["x"])}
+    exec(compile(ast.Module(tree.body[:-1], []), "row", "exec"), scope)
+    return {"of": None, "value": show(eval(compile(ast.Expression(last.value), "row", "eval"), scope))}
 
 
 def run_program(code):
@@ -113,10 +102,7 @@ def main():
     for page in [pathlib.Path("README.md"), *sorted(pathlib.Path("docs").rglob("*.md"))]:
         text = page.read_text()
         for match in re.finditer(r"^```python\n(.*?)^```$", text, re.M | re.S):
-            try:
-                programs[match.group(1)] = run_program(match.group(1))
-            except Exception as e:
-                raise SystemExit(f"{page}: {error(e)} in\n{match.group(1)}")
+            programs[match.group(1)] = run_program(match.group(1))
         for row in rows_of(text):
             rows[row] = run_row(row)
     recording = {"torch": torch.__version__.split("+")[0], "programs": programs, "rows": rows}

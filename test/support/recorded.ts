@@ -5,20 +5,26 @@ interface Recording {
   readonly torch: string;
   /** By the program's text. */
   readonly programs: Readonly<Record<string, string>>;
-  /** By the row's text: the value that it ends in. */
-  readonly rows: Readonly<Record<string, string>>;
+  /** By the row's text. */
+  readonly rows: Readonly<Record<string, RecordedRow>>;
+}
+
+/** The value of a row's last statement, or of `x` where the row assigns. */
+export interface RecordedRow {
+  readonly of: "x" | null;
+  readonly value: string;
 }
 
 const recording: Recording = JSON.parse(readFileSync("test/data/docs.json", "utf8")) as Recording;
 
-function found(kind: "programs" | "rows", python: string): string {
-  const text = recording[kind][python];
-  if (text === undefined) throw new Error(`not recorded (scripts/record_docs.py): ${python}`);
-  return text;
+function found<T>(recorded: Readonly<Record<string, T>>, python: string): T {
+  const value = recorded[python];
+  if (value === undefined) throw new Error(`not recorded (scripts/record_docs.py): ${python}`);
+  return value;
 }
 
-export const recordedOutput = (python: string): string => found("programs", python);
-export const recordedValue = (python: string): string => found("rows", python);
+export const recordedOutput = (python: string): string => found(recording.programs, python);
+export const recordedRow = (python: string): RecordedRow => found(recording.rows, python);
 
 /** What both print, in one spelling: words outside of tensors, and lists. */
 export function printed(text: string): string {
