@@ -77,11 +77,22 @@ interface FunctionClass {
 /**
  * The base of operations with a derivative of one's own: static `forward(ctx, ...args)`, or `forward(...args)` with
  * `setupContext(ctx, inputs, output)`, and static `backward(ctx, ...gradOutputs)`.
- * @example class Exp extends autograd.Function {
- *   static forward(ctx, x) { const y = x.exp(); ctx.saveForBackward(y); return y; }
- *   static backward(ctx, g) { return g.mul(ctx.savedTensors[0]); }
+ * @throws RuntimeError if `forward` is missing, or `backward` when a gradient is asked for.
+ * @see https://docs.pytorch.org/docs/stable/notes/extending.html
+ * @example
+ * class Exp extends torch.autograd.Function {
+ *   static forward(ctx: torch.autograd.FunctionCtx, x: torch.Tensor) {
+ *     const y = x.exp();
+ *     ctx.saveForBackward(y);
+ *     return y;
+ *   }
+ *   static backward(ctx: torch.autograd.FunctionCtx, g: torch.Tensor) {
+ *     return g.mul(ctx.savedTensors[0]!);
+ *   }
  * }
- * Exp.apply(x)
+ * const x = torch.zeros(2, { requiresGrad: true });
+ * Exp.apply(x).sum().backward();
+ * x.grad // tensor([1., 1.])
  */
 class CustomFunction {
   constructor() {

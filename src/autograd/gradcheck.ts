@@ -40,7 +40,7 @@ function differentiableOutputs(result: unknown): Tensor[] {
 /**
  * Whether the gradients of `func` agree with central differences in every element; float64 inputs are needed for that.
  * @throws GradcheckError with both Jacobians where they differ, unless `raiseException` is false.
- * @example torch.autograd.gradcheck((x) => x.exp(), torch.randn(3, { dtype: "float64", requiresGrad: true }))
+ * @example torch.autograd.gradcheck((x: torch.Tensor) => x.exp(), w.double()) // true
  */
 export function gradcheck(func: Checked, inputs: Values, options: GradcheckOptions = {}): boolean {
   const { raiseException = true, ...rest } = options;

@@ -72,7 +72,7 @@ const modeOf =
 
 /**
  * Results do not require grad, and leaves may be written in place.
- * @example torch.noGrad(() => w.sub_(w.grad.mul(0.1)))
+ * @example torch.noGrad(() => w.mul(2)).requiresGrad // false
  */
 export const noGrad: Mode = modeOf({ grad: false });
 

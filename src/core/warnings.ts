@@ -113,7 +113,7 @@ function finish(list: Warning[]): Warning[] {
 
 /**
  * The warnings that `fn` causes, in order, also those that a filter silences. An async `fn` gives a promise.
- * @example const [w] = torch.warnings.record(() => y.grad)
+ * @example torch.warnings.record(() => w.mul(2).grad).map(({ code }) => code) // [ 'non-leaf-grad' ]
  */
 export function record(fn: () => Promise<unknown>): Promise<Warning[]>;
 export function record(fn: () => unknown): Warning[];

@@ -30,7 +30,11 @@ class NonDynamicallyQuantizableLinear extends Linear {}
 
 /**
  * Attention of several heads with learned projections; gives the output and the weights.
- * @example const [out, weights] = new nn.MultiheadAttention(64, 4, { batchFirst: true })(x, x, x)
+ * @example 
+ * const x = torch.rand(2, 5, 64); // batch, positions, features
+ * const [out, weights] = new nn.MultiheadAttention(64, 4, { batchFirst: true })(x, x, x);
+ * out.shape // torch.Size([2, 5, 64])
+ * weights!.shape // torch.Size([2, 5, 5])
  */
 export class MultiheadAttention extends Module<
   [query: Tensor, key: Tensor, value: Tensor, ...rest: AttentionRest],

@@ -23,7 +23,7 @@ export class Identity<T = Tensor> extends Module<[input: T], T> {
 
 /**
  * `x @ weight.T + bias`.
- * @example new nn.Linear(784, 10)(images)
+ * @example new nn.Linear(784, 10)(images.flatten(1)).shape // torch.Size([8, 10])
  */
 export class Linear extends Module {
   readonly inFeatures: number;

@@ -86,7 +86,7 @@ export interface Module<A extends unknown[] = [input: Tensor], R = Tensor> exten
 
 /**
  * The base of all models and layers: subclass it, give it fields, define `forward`, and call the instance.
- * @example class Net extends nn.Module { fc = new nn.Linear(4, 2); forward(x: Tensor) { return this.fc(x).relu(); } }
+ * @example class Net extends nn.Module { fc = new nn.Linear(4, 2); forward(x: torch.Tensor) { return this.fc(x).relu(); } }
  */
 export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
   /** Whether the module trains; set by `train()` and `eval()`. */

@@ -1,12 +1,15 @@
-/** The programs of the README and of docs/ compile under the strict settings of this project. */
+/** The programs of the README and of docs/, and the examples of docstrings, compile under the strict settings of this project. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { moduleOf as exampleModule, examples } from "../support/examples.ts";
 import { moduleOf, pages, programsOf } from "../support/pages.ts";
 
 const folder = mkdtempSync(join(process.cwd(), "test", ".docs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const fileOf = (path: string, line: number): string => `${path.replaceAll("/", "_")}_${line}.ts`;
 
 /** What the compiler says of the files, which name their page and line. */
 function complaints(files: ReadonlyMap<string, string>): string {
@@ -20,9 +23,10 @@ function complaints(files: ReadonlyMap<string, string>): string {
   }
 }
 
-test("programs of pages compile", () => {
-  const files = pages().flatMap((page) =>
-    programsOf(page).map(({ code, line }) => [`${page.replaceAll("/", "_")}_${line}.ts`, moduleOf(code)] as const),
+test("programs of pages and examples of docstrings compile", () => {
+  const programs = pages().flatMap((page) =>
+    programsOf(page).map(({ code, line }) => [fileOf(page, line), moduleOf(code)] as const),
   );
-  expect(complaints(new Map(files))).toBe("");
+  const shown = examples().map((example) => [fileOf(example.file, example.line), exampleModule(example)] as const);
+  expect(complaints(new Map([...programs, ...shown]))).toBe("");
 });

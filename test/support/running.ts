@@ -42,19 +42,24 @@ async function listening(fn: () => Promise<unknown>): Promise<{ value: unknown; 
   }
 }
 
-/** Runs programs one after another, each as a module of its own in a folder that is removed by `close`. */
+/** Runs modules one after another in a folder that is removed by `close`. */
 export class Runner {
   readonly #folder: string = mkdtempSync(join(process.cwd(), "test", ".docs-"));
   readonly #home: string = process.cwd();
   #count = 0;
 
   async run(program: Program): Promise<Outcome> {
+    const { value, output, warnings } = await this.runModule(source(program));
+    return { output, warnings, svg: (value as { svg?: string }).svg ?? null };
+  }
+
+  /** Runs the text of a module, which finds what it writes in the working folder. */
+  async runModule(text: string): Promise<{ value: unknown; output: string; warnings: string[] }> {
     const file = join(this.#folder, `program-${this.#count++}.ts`);
-    writeFileSync(file, source(program));
+    writeFileSync(file, text);
     process.chdir(this.#folder);
     try {
-      const { value, output, warnings } = await listening(() => import(pathToFileURL(file).href));
-      return { output, warnings, svg: (value as { svg?: string }).svg ?? null };
+      return await listening(() => import(pathToFileURL(file).href));
     } finally {
       process.chdir(this.#home);
     }
