@@ -162,7 +162,7 @@ function listen(server: Server, port: number): Promise<number> {
 /**
  * Serves the lens on this computer's loopback address until `close` is called. Throws before anything is served where a
  * file does not exist or the pages are not built.
- * @example 
+ * @example
  * const { url, close } = await serveLens({ files: ["model.pt"] });
  * await close();
  */

@@ -30,7 +30,7 @@ class NonDynamicallyQuantizableLinear extends Linear {}
 
 /**
  * Attention of several heads with learned projections; gives the output and the weights.
- * @example 
+ * @example
  * const x = torch.rand(2, 5, 64); // batch, positions, features
  * const [out, weights] = new nn.MultiheadAttention(64, 4, { batchFirst: true })(x, x, x);
  * out.shape // torch.Size([2, 5, 64])

@@ -113,7 +113,7 @@ export class Checkpoint {
 /**
  * Opens a zip checkpoint, a TorchScript archive or a safetensors file without reading its tensors. HTTP servers are
  * asked for ranges.
- * @example 
+ * @example
  * const file = await torch.serialization.open("model.pt");
  * const weight = await file.tensor("fc.weight");
  * file.close();
