@@ -49,7 +49,7 @@ const uses = (name: string): string[] =>
   Object.keys(standIns).filter((other) => other !== name && mentions(standIns[name]!, other));
 
 function mentions(code: string, name: string): boolean {
-  return new RegExp(`(?<![.\\w"'])${name}\\b(?!:)`).test(code);
+  return new RegExp(`(?<![\\w"']|(?<!\\.\\.)\\.)${name}\\b(?!:)`).test(code);
 }
 
 function makes(code: string, name: string): boolean {
