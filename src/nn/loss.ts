@@ -168,7 +168,7 @@ export class KLDivLoss extends Loss<[input: Tensor, target: Tensor]> {
 
   constructor(
     ...args: Arguments<
-      [sizeAverage?: boolean | null, reduce?: boolean | null, reduction?: Reduction, logTarget?: boolean],
+      [sizeAverage?: boolean | null, reduce?: boolean | null, reduction?: Reduction | "batchmean", logTarget?: boolean],
       "sizeAverage reduce reduction logTarget"
     >
   ) {

@@ -434,7 +434,7 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
    * @example
    * const live = model.stateDict();
-   * torch.noGrad(() => model.fc.bias.zero_());
+   * torch.noGrad(() => model.fc.bias!.zero_());
    * live.get("fc.bias") // tensor([0., 0.])
    */
   stateDict(options?: StateDictOptions): StateDict;

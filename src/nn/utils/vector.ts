@@ -16,7 +16,7 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * @throws RuntimeError where `vec` has too few elements.
  * @example
  * nn.utils.vectorToParameters(torch.zeros(8), model.parameters());
- * model.fc.bias.detach() // tensor([0., 0.])
+ * model.fc.bias!.detach() // tensor([0., 0.])
  */
 export function vectorToParameters(vec: Tensor, parameters: Iterable<Tensor>): void {
   if (!isTensor(vec)) throw new TypeError(`expected torch.Tensor, but got: ${typeName(vec)}`);
