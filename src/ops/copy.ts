@@ -68,7 +68,13 @@ function warnOfLoss(from: DType, to: DType): void {
 /** A gradient in the dtype of what it belongs to: of a real one the real part. */
 const gradAs = (g: Tensor, dtype: DType): Tensor => (g.dtype.isComplex && !dtype.isComplex ? g.real : g).to(dtype);
 
-/** An independent copy; gradients flow back to the source. */
+/**
+ * An independent copy; gradients flow back to the source. Without `memoryFormat` it keeps dense strides. Out of the
+ * graph: `x.detach().clone()`.
+ * @example
+ * const c = x.clone();
+ * torch.lens.sharing(c, x).kind // 'none'
+ */
 export const clone: Op<[], "", { memoryFormat?: MemoryFormat | null }> = custom(
   { name: "clone", params: "* memoryFormat:object?=null" },
   (self, { memoryFormat }) => {
@@ -105,7 +111,10 @@ function suggestsOrder({ shape, strides }: Layout, order: readonly number[]): bo
   return true;
 }
 
-/** This tensor where it is row-major already, else a copy that is. */
+/**
+ * This tensor where it is row-major already, else a copy that is.
+ * @example x.T.contiguous().stride() // [ 2, 1 ]
+ */
 export const contiguous: Op<[memoryFormat?: MemoryFormat], "memoryFormat"> = composite(
   { name: "contiguous", params: "memoryFormat:any?=null", isFunction: false },
   (self, { memoryFormat }) => {
@@ -114,7 +123,12 @@ export const contiguous: Op<[memoryFormat?: MemoryFormat], "memoryFormat"> = com
   },
 );
 
-/** Converted by dtype or device; this tensor itself where nothing changes, unless `copy`. */
+/**
+ * Converted by dtype or device; this tensor itself where nothing changes, unless `copy`.
+ * @throws RuntimeError or AssertionError for a device that this build has not.
+ * @example torch.tensor([1.5]).to(torch.int64) // tensor([1])
+ * @example x.to("float32") === x // true
+ */
 export const to: Op<[dtype?: unknown, nonBlocking?: boolean, copy?: boolean], "dtype nonBlocking copy", ToOptions> =
   custom(
     {
@@ -202,7 +216,12 @@ export const cuda: Op<[device?: unknown], "device"> = composite(
 
 const copySignature = signature("src:operand nonBlocking:bool=false");
 
-/** Writes the elements of `src`, broadcast and converted, into `self`. */
+/**
+ * Writes the elements of `src`, broadcast and converted, into `self`. `self` stays the tensor that it is; gradients
+ * flow to `src`.
+ * @throws RuntimeError for sizes that cannot be broadcast, or a leaf that requires grad outside of `noGrad`.
+ * @example torch.zeros(2, 2).copy_(torch.tensor([1, 2])) // tensor([[1., 2.], [1., 2.]])
+ */
 export function copy_(self: Tensor, ...args: unknown[]): Tensor {
   needTensor("copy_", self);
   const { values } = parseAny("copy_", [copySignature], args);

@@ -31,7 +31,11 @@ export class Slice {
   }
 }
 
-/** Python's `slice`: with one argument the stop, as there. */
+/**
+ * Python's `slice`: with one argument the stop, as there. For `at` and `setAt`, as the texts `"1:3"` and `"::2"` are.
+ * @throws ValueError "step must be greater than zero", when used.
+ * @example x.at(0, torch.slice(1, 3)) // tensor([1., 2.])
+ */
 export function slice(start: number | null, stop?: number | null, step: number | null = 1): Slice {
   return stop === undefined ? new Slice(null, start, 1) : new Slice(start, stop, step ?? 1);
 }
@@ -323,7 +327,10 @@ function putArguments(self: Tensor, v: Values): [Indices, Tensor, boolean] {
   return [indexList(self, indices), values.to(self.dtype), accumulate];
 }
 
-/** A copy with `values` written (or added) at the indices, one tensor per dim. */
+/**
+ * A copy with `values` written (or added) at the indices, one tensor per dim.
+ * @example torch.zeros(3).indexPut([torch.tensor([1n])], torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const indexPut: IndexPut = inPlace(
   { name: "indexPut", params: "indices:any values:tensor accumulate:bool=false" },
   (self, v) => putIndexed(self, ...putArguments(self, v)),

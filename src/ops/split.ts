@@ -18,7 +18,10 @@ interface SectionNames {
   indices?: readonly number[];
 }
 
-/** Parts as equal as can be, or cut at the indices; a tensor of either counts as well. */
+/**
+ * Parts as equal as can be, or cut at the indices; a tensor of either counts as well. Views.
+ * @example torch.arange(5).tensorSplit(2) // [ tensor([0, 1, 2]), tensor([3, 4]) ]
+ */
 export const tensorSplit: Op<
   [indicesOrSections?: Sections, dim?: number],
   "indicesOrSections dim",

@@ -101,7 +101,12 @@ function varGrad(g: Tensor, x: Tensor, { dims, freedom }: Asked): Tensor {
 /** The gradient of the variance from that of its root: 0 where the root is 0. */
 const throughRoot = pointwise("std", 2, (g, root) => ir.select(ir.eq(root!, 0), 0, ir.div(g!, ir.mul(root!, 2))));
 
-/** The standard deviation of all elements, or along dims; divides by n - 1 unless told otherwise. */
+/**
+ * The standard deviation of all elements, or along dims; divides by n - 1 unless told otherwise. `correction` (1) is
+ * what is taken from n; `unbiased: false` is 0.
+ * @throws RuntimeError for integers.
+ * @example torch.tensor([1, 3]).std({ correction: 0 }) // tensor(1.)
+ */
 export const std: Spread = custom({ name: "std", params: spreadParams }, (self, v) => {
   const a = asked("std and var", self, v);
   const [out] = unrecorded(() => measure("std", stdOf, self, a));
@@ -223,7 +228,11 @@ function medianOf(
   };
 }
 
-/** The lower median of all elements, or of each slice along `dim` with its position; NaN where there is one. */
+/**
+ * The lower median of all elements, or of each slice along `dim` with its position; NaN where there is one. With `dim`
+ * a named tuple `{ values, indices }`.
+ * @example torch.tensor([1, 5, 3, 2]).median() // tensor(2.)
+ */
 export const median: Median = custom({ name: "median", params: medianParams }, medianOf("median", withNan));
 
 /** The lower median of the elements that are not NaN. */

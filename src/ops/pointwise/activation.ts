@@ -9,7 +9,10 @@ import { composite, elementwise, fn, needTensor, unary } from "../define.ts";
 import { kernel, one, onlyFloat } from "./kernel.ts";
 import { celuOf, randomSlopes, rreluOf, seluOf, thresholdOf } from "./units.ts";
 
-/** Rectified linear unit: `max(x, 0)`; its derivative at 0 is 0. */
+/**
+ * Rectified linear unit: `max(x, 0)`; its derivative at 0 is 0.
+ * @example torch.tensor([-1, 2]).relu() // tensor([0., 2.])
+ */
 export const relu: Unary = one({
   name: "relu",
   refuse: (dtype) => check(dtype !== bool, () => "Boolean inputs not supported for relu"),
@@ -18,7 +21,10 @@ export const relu: Unary = one({
   }),
 });
 
-/** Logistic sigmoid `1 / (1 + exp(-x))`. */
+/**
+ * Logistic sigmoid `1 / (1 + exp(-x))`.
+ * @example torch.zeros(1).sigmoid() // tensor([0.5000])
+ */
 export const sigmoid: Unary = unary({
   name: "sigmoid",
   dtype: "float",
@@ -48,7 +54,10 @@ export const hardshrink: Op<[lambd?: number], "lambd"> = elementwise({
 /** `threshold(x, threshold, value)`. */
 export type Threshold = Function1<[threshold: Scalar, value: Scalar], ["threshold", "value"]>;
 
-/** Elements that are not above the threshold become `value`. */
+/**
+ * Elements that are not above the threshold become `value`.
+ * @example torch.threshold(torch.tensor([0, 2]), 1, -1) // tensor([-1.,  2.])
+ */
 export const threshold: Threshold = fn(
   { name: "threshold", params: "input:tensor threshold:scalar value:scalar" },
   (v) => thresholdOf(v.input as Tensor, v.threshold as Scalar, v.value as Scalar, false),

@@ -7,7 +7,10 @@ import type { OpInfo, OpInplace, Unary } from "../call.ts";
 import { elementwise, needTensor, unary } from "../define.ts";
 import { type Kernel, kernel, onlyFloat, two, withWrite } from "./kernel.ts";
 
-/** The error function. */
+/**
+ * The error function.
+ * @example torch.zeros(1).erf() // tensor([0.])
+ */
 export const erf: Unary = unary({ name: "erf", dtype: "float", value: (x) => ir.erf(x) });
 /** `1 - erf(x)`, exact where that is small. */
 export const erfc: Unary = unary({ name: "erfc", dtype: "float", value: (x) => ir.call("erfc", x) });
@@ -17,7 +20,10 @@ export const erfinv: Unary = unary({
   dtype: "float",
   value: (x) => ir.call("erfinv", x),
 });
-/** The logarithm of the absolute value of the gamma function. */
+/**
+ * The logarithm of the absolute value of the gamma function.
+ * @example torch.tensor([1, 3]).lgamma() // tensor([0.0000, 0.6931])
+ */
 export const lgamma: Unary = unary({ name: "lgamma", dtype: "float", value: (x) => ir.call("lgamma", x) });
 /** The modified Bessel function of the first kind, of order 0. */
 export const i0: Unary = unary({ name: "i0", node: "I0", dtype: "float", value: (x) => ir.call("i0", x) });
@@ -161,7 +167,10 @@ const clampedLogit = kernel("logit", 2, (x, eps) => logOdds(ir.min(ir.max(x!, ep
   grads: [(g, [x, eps]) => ir.select(outside(x!, eps!, ir.sub(1, eps!)), 0, logitSlope(g, x!)), null],
 });
 
-/** `log(x / (1 - x))`, of elements first clamped to `[eps, 1 - eps]` where `eps` is given. */
+/**
+ * `log(x / (1 - x))`, of elements first clamped to `[eps, 1 - eps]` where `eps` is given.
+ * @example torch.tensor([0.5]).logit() // tensor([0.])
+ */
 export const logit: OpInplace<[eps?: number | null], "eps"> = elementwise({
   name: "logit",
   params: "eps:float?=null",
@@ -174,7 +183,10 @@ export const logit: OpInplace<[eps?: number | null], "eps"> = elementwise({
   },
 });
 
-/** √(self² + other²), without overflow. */
+/**
+ * √(self² + other²), without overflow.
+ * @example torch.tensor([3]).hypot(torch.tensor([4])) // tensor([5.])
+ */
 export const hypot: OfTwo = two({
   name: "hypot",
   refuse: onlyFloat("hypot_cpu"),

@@ -7,9 +7,15 @@ import { alias, kernel, two, type UnaryOnly } from "./kernel.ts";
 
 const squared = (x: ir.Expr): ir.Expr => ir.mul(x, x);
 
-/** The sine of radians. */
+/**
+ * The sine of radians.
+ * @example torch.zeros(1).sin() // tensor([0.])
+ */
 export const sin: Unary = unary({ name: "sin", dtype: "float", value: (x) => ir.sin(x) });
-/** The cosine of radians. */
+/**
+ * The cosine of radians.
+ * @example torch.zeros(1).cos() // tensor([1.])
+ */
 export const cos: Unary = unary({ name: "cos", dtype: "float", value: (x) => ir.cos(x) });
 /** The tangent of radians. */
 export const tan: Unary = unary({
@@ -33,7 +39,10 @@ export const arctan: Unary = alias("arctan", atan);
 
 const reciprocalNorm = (a: ir.Expr, b: ir.Expr): ir.Expr => ir.div(1, ir.add(squared(a), squared(b)));
 
-/** The angle of the point (other, self), from -π to π. */
+/**
+ * The angle of the point (other, self), from -π to π.
+ * @example torch.tensor([1]).atan2(torch.tensor([0])) // tensor([1.5708])
+ */
 export const atan2: OpInplace<[other: Tensor], "other"> = two({
   name: "atan2",
   kernel: kernel("atan2", 2, (a, b) => ir.atan2(a!, b!), {
@@ -52,7 +61,10 @@ export const arctan2: OpInplace<[other: Tensor], "other"> = alias("arctan2", ata
 export const sinh: Unary = unary({ name: "sinh", dtype: "float", value: (x) => ir.sinh(x) });
 /** The hyperbolic cosine. */
 export const cosh: Unary = unary({ name: "cosh", dtype: "float", value: (x) => ir.cosh(x) });
-/** The hyperbolic tangent. */
+/**
+ * The hyperbolic tangent.
+ * @example torch.zeros(1).tanh() // tensor([0.])
+ */
 export const tanh: Unary = unary({
   name: "tanh",
   dtype: "float",
@@ -87,14 +99,20 @@ export const sinc: Unary = unary({
   },
 });
 
-/** Degrees as radians. */
+/**
+ * Degrees as radians.
+ * @example torch.tensor([180]).deg2rad() // tensor([3.1416])
+ */
 export const deg2rad: Unary = unary({
   name: "deg2rad",
   node: "Deg2Rad",
   dtype: "float",
   value: (x) => ir.mul(x, Math.PI / 180),
 });
-/** Radians as degrees. */
+/**
+ * Radians as degrees.
+ * @example torch.zeros(1).rad2deg() // tensor([0.])
+ */
 export const rad2deg: Unary = unary({
   name: "rad2deg",
   node: "Rad2Deg",
