@@ -15,7 +15,10 @@ export function setNumThreads(int: number): void {
   chooseThreads(int);
 }
 
-/** How many threads a kernel may run on. */
+/**
+ * How many threads a kernel may run on.
+ * @example torch.getNumThreads() >= 1 // true
+ */
 export function getNumThreads(): number {
   return heap().shared ? threadCount() : 1;
 }

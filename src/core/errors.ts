@@ -38,12 +38,18 @@ export class AssertionError extends Error {
 /** An error's constructor. */
 export type ErrorClass = new (message: string) => Error;
 
-/** Throws a `RuntimeError` (or `kind`) with the message unless the condition holds. */
+/**
+ * Throws a `RuntimeError` (or `kind`) with the message unless the condition holds.
+ * @internal
+ */
 export function check(condition: boolean, message: () => string, kind: ErrorClass = RuntimeError): asserts condition {
   if (!condition) throw new kind(message());
 }
 
-/** `value` as Python's `type(value).__name__` would call it. */
+/**
+ * `value` as Python's `type(value).__name__` would call it.
+ * @internal
+ */
 export function typeName(value: unknown): string {
   if (value === null || value === undefined) return "NoneType";
   switch (typeof value) {

@@ -25,7 +25,10 @@ const timesByCode = new Map<string, number>();
 /** Looking up where a warning comes from takes microseconds: after so many of one code nobody reads another. */
 const mostPlaces = 200;
 
-/** Where a warning that came later than its cause belongs: the line of the cause. */
+/**
+ * Where a warning that came later than its cause belongs: the line of the cause.
+ * @internal
+ */
 export interface Cause {
   readonly at: string | null;
 }
@@ -33,6 +36,7 @@ export interface Cause {
 /**
  * Issues a warning: `"once"` per text unless a filter for its code says otherwise; with `placed`, once per text and
  * line of user code, which the console shows.
+ * @internal
  */
 export function warn(code: string, message: string, placed: boolean | Cause = false): void {
   for (const list of recorders) list.push({ code, message });
@@ -62,7 +66,10 @@ function ownFolder(): string | null {
   return new URL(up, url).href.replace(/^file:\/\//, "");
 }
 
-/** The line of user code that called into the package, as `file:line:column`; null where there is none to be seen. */
+/**
+ * The line of user code that called into the package, as `file:line:column`; null where there is none to be seen.
+ * @internal
+ */
 export function place(): string | null {
   const path = ownFolder();
   if (path === null) return null;
@@ -97,6 +104,7 @@ export function reset(): void {
 /**
  * Calls `fn` before a recording ends, so that advice which waits for what comes next is given in time; with `atStart`
  * before it begins, too, since what came before does not count.
+ * @internal
  */
 export function onSettle(fn: () => void, atStart = false): void {
   settlers.set(fn, atStart);

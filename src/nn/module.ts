@@ -311,7 +311,7 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   /**
    * Sets training mode here and below, for dropout and batch statistics; returns this module.
-   * @throws ValueError "training mode is expected to be boolean".
+   * @throws TypeError "training mode is expected to be boolean".
    * @example model.train().training // true
    */
   train(mode = true): this {

@@ -85,7 +85,10 @@ export const viewAsReal: Op<[]> = custom({ name: "viewAsReal", kind: "view", rec
   return makeView(self, partsLayout(self.impl.layout), "ViewAsRealBackward0", back, false, self.dtype.toReal());
 });
 
-/** Where the parts of complex elements lie, in elements of the real dtype. */
+/**
+ * Where the parts of complex elements lie, in elements of the real dtype.
+ * @internal
+ */
 export function partsLayout({ shape, strides, offset }: Layout): Layout {
   return new Layout([...shape, 2], [...strides.map((s) => 2 * s), 1], 2 * offset);
 }

@@ -75,7 +75,7 @@ function slicesIndex(op: string, self: Tensor, dim: number, rawIndex: Tensor, so
 
 /**
  * Adds `alpha` times the slices of `source` to those of `self` that the index names.
- * @throws IndexError or RuntimeError for an index out of range.
+ * @throws IndexError "index out of range in self".
  * @example torch.zeros(3).indexAdd(0, torch.tensor([1n]), torch.tensor([5])) // tensor([0., 5., 0.])
  */
 export const indexAdd: OpInplace<[dim: number, index: Tensor, source: Tensor], "dim index source", { alpha?: Scalar }> =

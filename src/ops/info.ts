@@ -15,7 +15,10 @@ function dtypeOf(op: string, name: string, value: DTypeLike): DType {
   throw new TypeError(`${op}(): argument '${name}' must be torch.dtype, not ${typeName(value)}`);
 }
 
-/** The dtype that an operation on these two, tensors or numbers, has. */
+/**
+ * The dtype that an operation on these two, tensors or numbers, has.
+ * @example torch.resultType(torch.tensor([1n]), 1.5) // torch.float32
+ */
 export function resultType(a: Operand, b: Operand): DType {
   for (const x of [a, b]) {
     if (!isTensor(x) && !isScalar(x)) {
@@ -25,12 +28,18 @@ export function resultType(a: Operand, b: Operand): DType {
   return resultOf([a, b]);
 }
 
-/** The smallest dtype that both convert to without loss of kind. */
+/**
+ * The smallest dtype that both convert to without loss of kind.
+ * @example torch.promoteTypes(torch.int64, torch.float16) // torch.float16
+ */
 export function promoteTypes(type1: DTypeLike, type2: DTypeLike): DType {
   return promoted(dtypeOf("promoteTypes", "type1", type1), dtypeOf("promoteTypes", "type2", type2));
 }
 
-/** Whether values of one dtype may be written into another by an in-place operation. */
+/**
+ * Whether values of one dtype may be written into another by an in-place operation.
+ * @example torch.canCast(torch.float32, torch.int64) // false
+ */
 export function canCast(from: DTypeLike, to: DTypeLike): boolean {
   return castable(dtypeOf("canCast", "from_", from), dtypeOf("canCast", "to", to));
 }
@@ -147,7 +156,10 @@ const floats: Readonly<Record<string, readonly [number, number, number]>> = {
   float64: [2 ** -52, 2 ** -1022, 15],
 };
 
-/** The limits of a float dtype, for a complex one those of its parts; without one, of the default dtype. */
+/**
+ * The limits of a float dtype, for a complex one those of its parts; without one, of the default dtype.
+ * @example torch.finfo(torch.float32).max // 3.4028234663852886e+38
+ */
 export function finfo(type: DTypeLike = getDefaultDtype()): FloatInfo {
   const dtype = dtypeOf("finfo", "type", type);
   check(
@@ -184,7 +196,10 @@ export class IntegerInfo {
 
 printsAs(IntegerInfo);
 
-/** The limits of an integer dtype. */
+/**
+ * The limits of an integer dtype.
+ * @example torch.iinfo(torch.uint8).max // 255
+ */
 export function iinfo(type: DTypeLike): IntegerInfo {
   const dtype = dtypeOf("iinfo", "type", type);
   check(dtype.name !== "bool", () => "torch.bool is not supported by torch.iinfo", TypeError);

@@ -347,7 +347,10 @@ export const kron: Op<[other: Tensor], "other"> = composite({ name: "kron", para
   return differentiable("UnsafeViewBackward0", out, [product], [], ([g]) => [g!.reshape(product.shape)]);
 });
 
-/** The vector product of the three elements along `dim`, without a default for it. */
+/**
+ * The vector product of the three elements along `dim`, without a default for it.
+ * @internal
+ */
 export function crossAlong(self: Tensor, other: Tensor, dim: number): Tensor {
   check(self.dim() === other.dim(), () => "linalg.cross: inputs must have the same number of dimensions.");
   const d = wrapDim(dim, self.dim());
@@ -395,7 +398,10 @@ export const vander: Op<[N?: number | null, increasing?: boolean], "N increasing
   },
 );
 
-/** The powers 0 to `n` - 1 of each element along a new last dim. */
+/**
+ * The powers 0 to `n` - 1 of each element along a new last dim.
+ * @internal
+ */
 export function vanderPowers(x: Tensor, n: number): Tensor {
   const base = x.dtype.isDifferentiable ? x : x.to(int64);
   if (n === 0) return base.newEmpty([...x.shape, 0]);

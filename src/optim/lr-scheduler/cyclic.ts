@@ -25,7 +25,7 @@ export interface CyclicOptions {
  * Up from `baseLr` to `maxLr` in `stepSizeUp` (2000) steps and down in `stepSizeDown`, and the momentum the other way
  * unless `cycleMomentum: false`. `mode` `"triangular"`, `"triangular2"` (half as high each time) or `"exp_range"`.
  * `step()` after every batch.
- * @throws ValueError where the optimizer has no momentum and `cycleMomentum` is on.
+ * @throws ValueError where the optimizer knows no momentum and `cycleMomentum` is on.
  * @see https://arxiv.org/abs/1506.01186
  * @example
  * const scheduler = new optim.lrScheduler.CyclicLR(optimizer, 0.1, 0.5, { stepSizeUp: 2, cycleMomentum: false });
