@@ -172,7 +172,7 @@ export interface View {
  * shares memory, and writes are seen on both sides.
  * @throws RuntimeError "view size is not compatible with input tensor's size and stride": `reshape` then copies.
  * @example x.view(3, -1) // tensor([[0., 1.], [2., 3.], [4., 5.]])
- * @example torch.ones(1).view("int32") // tensor([1065353216], dtype=torch.int32)
+ * @example torch.ones(1).view(torch.int32) // tensor([1065353216], dtype=torch.int32)
  */
 export const view: View = custom(
   { name: "view", params: ["dtype:dtype", "...size:ints"], kind: "view", isFunction: false },
