@@ -5,9 +5,15 @@ const missing = (): never => {
   throw new AssertionError("Torch not compiled with CUDA enabled");
 };
 
-/** False. */
+/**
+ * False.
+ * @example torch.cuda.isAvailable() // false
+ */
 export const isAvailable = (): boolean => false;
-/** 0. */
+/**
+ * 0.
+ * @example torch.cuda.deviceCount() // 0
+ */
 export const deviceCount = (): number => 0;
 /** Always throws: there is no CUDA device. */
 export const currentDevice = (): number => missing();

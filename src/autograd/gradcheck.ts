@@ -186,7 +186,10 @@ function analyticJacobians(output: Tensor, wanted: readonly Tensor[]): Jacobian[
   return jacobians;
 }
 
-/** Whether the second derivatives of `func` agree with differences of its first ones. */
+/**
+ * Whether the second derivatives of `func` agree with differences of its first ones.
+ * @example torch.autograd.gradgradcheck((x: torch.Tensor) => x.pow(3), w.double()) // true
+ */
 export function gradgradcheck(
   func: Checked,
   inputs: Values,

@@ -122,7 +122,15 @@ class SwitchGuard {
   }
 }
 
+/**
+ * Whether operations are recorded now.
+ * @example torch.noGrad(() => torch.isGradEnabled()) // false
+ */
 export const isGradEnabled = (): boolean => mode.grad;
+/**
+ * Whether inference mode is on.
+ * @example torch.inferenceMode(() => torch.isInferenceModeEnabled()) // true
+ */
 export const isInferenceModeEnabled = (): boolean => mode.inference;
 
 /**
@@ -137,12 +145,18 @@ export function detectAnomaly(first?: unknown, second?: { checkNan?: boolean }):
   return within({ anomaly: true, checkNan: options?.checkNan ?? true }, body);
 }
 
-/** Switches anomaly detection on or off for good. */
+/**
+ * Switches anomaly detection on or off for good.
+ * @example
+ * autograd.setDetectAnomaly(true);
+ * autograd.setDetectAnomaly(false);
+ */
 export function setDetectAnomaly(enabled: boolean, checkNan = true): void {
   mode.anomaly = enabled;
   mode.checkNan = checkNan;
 }
 
+/** Whether anomaly detection is on. */
 export const isAnomalyEnabled = (): boolean => mode.anomaly;
 
 /** Runs library code with recording as given, without the cost of a guard. */

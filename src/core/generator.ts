@@ -199,5 +199,8 @@ function twist(u: number, v: number): number {
   return (mixed >>> 1) ^ (-(v & 1) & 0x9908b0df);
 }
 
-/** The generator that draws when none is named; as PyTorch's, it starts from a seed that nobody can foresee. */
+/**
+ * The generator that draws when none is named; as PyTorch's, it starts from a seed that nobody can foresee.
+ * @example torch.defaultGenerator.manualSeed(0) === torch.defaultGenerator // true
+ */
 export const defaultGenerator: Generator = new Generator(cpu, true);

@@ -68,7 +68,10 @@ const brand: unique symbol = Symbol.for("cresset.Tensor") as never;
 /** What only tensors of this copy of the package extend: quicker to ask for than their brand. */
 class Own {}
 
-/** A multi-dimensional array of one dtype that shares its storage with its views. */
+/**
+ * A multi-dimensional array of one dtype that shares its storage with its views.
+ * @example x.T // tensor([[0., 3.], [1., 4.], [2., 5.]])
+ */
 export class Tensor extends Own {
   /** Not for users: the library's own view of the tensor. */
   readonly impl: TensorImpl;
@@ -190,7 +193,10 @@ export interface Tensor
 printsAs(Tensor);
 Object.defineProperty(Tensor.prototype, brand, { value: true });
 
-/** Whether a value is a Tensor, also of another copy of this package. */
+/**
+ * Whether a value is a Tensor, also of another copy of this package.
+ * @example torch.isTensor(x) // true
+ */
 export function isTensor(value: unknown): value is Tensor {
   return typeof value === "object" && value !== null && (value instanceof Own || brand in value);
 }

@@ -94,7 +94,10 @@ export function filter(code: string, action: Action): void {
   actions.set(code, action);
 }
 
-/** Forgets all filters and which warnings were shown. */
+/**
+ * Forgets all filters and which warnings were shown.
+ * @example torch.warnings.reset();
+ */
 export function reset(): void {
   actions.clear();
   seen.clear();

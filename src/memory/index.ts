@@ -47,7 +47,10 @@ interface Seen {
 let seen: Seen[] | null = null;
 let stopWatching: (() => void) | null = null;
 
-/** Starts or stops remembering where storages are made; it costs a stack trace for each. Off by default. */
+/**
+ * Starts or stops remembering where storages are made; it costs a stack trace for each. Off by default.
+ * @example torch.memory.recordStacks(true);
+ */
 export function recordStacks(enabled: boolean): void {
   stopWatching?.();
   stopWatching = null;

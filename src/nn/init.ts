@@ -184,7 +184,10 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
   });
 }
 
-/** The inputs and outputs that a weight connects. */
+/**
+ * The inputs and outputs that a weight connects.
+ * @example nn.init._calculateFanInAndFanOut(torch.ones(5, 3)) // [ 3, 5 ]
+ */
 export function _calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
   check(
     tensor.dim() >= 2,

@@ -7,6 +7,7 @@ import { check, RuntimeError } from "../core/errors.ts";
 import { Layout } from "../core/layout.ts";
 import { parseAny, signature } from "../core/params.ts";
 import { isScalar, type Scalar } from "../core/scalar.ts";
+import { printsAs } from "../core/symbols.ts";
 import { bump, isTensor, type Tensor, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import type { Op } from "./call.ts";
@@ -15,7 +16,10 @@ import { composite, copyKernel, custom, differentiable, needTensor } from "./def
 import { emptyLike } from "./operands.ts";
 import { checkWritable } from "./pointwise.ts";
 
-/** How a copy lies: as its source where that has no gaps, row-major, or channels last. */
+/**
+ * How a copy lies: as its source where that has no gaps, row-major, or channels last.
+ * @example torch.contiguousFormat // torch.contiguous_format
+ */
 export class MemoryFormat {
   readonly name: string;
 
@@ -29,9 +33,27 @@ export class MemoryFormat {
   }
 }
 
+printsAs(MemoryFormat);
+
+/**
+ * As the source lies, where it has no gaps; else row-major. The default of `clone`, `to` and `emptyLike`.
+ * @example x.T.clone({ memoryFormat: torch.preserveFormat }).stride() // [ 1, 3 ]
+ */
 export const preserveFormat: MemoryFormat = new MemoryFormat("preserve_format");
+/**
+ * Row-major: the last dim has stride 1. The default of `contiguous`.
+ * @example x.T.contiguous({ memoryFormat: torch.contiguousFormat }).stride() // [ 2, 1 ]
+ */
 export const contiguousFormat: MemoryFormat = new MemoryFormat("contiguous_format");
+/**
+ * Tensors `[N, C, H, W]` with the channels of a pixel beside each other.
+ * @example torch.ones(1, 3, 2, 2).contiguous({ memoryFormat: torch.channelsLast }).stride() // [ 12, 1, 6, 3 ]
+ */
 export const channelsLast: MemoryFormat = new MemoryFormat("channels_last");
+/**
+ * Tensors `[N, C, D, H, W]` with the channels of a voxel beside each other.
+ * @example torch.ones(1, 3, 2, 2, 2).contiguous({ memoryFormat: torch.channelsLast3d }).stride() // [ 24, 1, 12, 6, 3 ]
+ */
 export const channelsLast3d: MemoryFormat = new MemoryFormat("channels_last_3d");
 
 /** The dims of the channels-last formats from the innermost outwards. */
@@ -279,7 +301,10 @@ export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
   return self;
 }
 
-/** A copy with one value everywhere. */
+/**
+ * A copy with one value everywhere.
+ * @example torch.fill(x, 7) // tensor([[7., 7., 7.], [7., 7., 7.]])
+ */
 export const fill: Op<[value: Tensor | Scalar], "value"> = custom(
   { name: "fill", params: "value:operand", receiver: null },
   (self, { value }) => {

@@ -44,7 +44,10 @@ export const allclose: Op<
       .item(),
 );
 
-/** Whether the one element of a tensor is not 0. */
+/**
+ * Whether the one element of a tensor is not 0.
+ * @example torch.isNonzero(torch.tensor([2])) // true
+ */
 export const isNonzero: Op<[], "", unknown, boolean> = custom({ name: "isNonzero" }, (self) => {
   const n = self.numel();
   check(n > 0, () => "Boolean value of Tensor with no values is ambiguous");

@@ -230,7 +230,10 @@ const slicePlaces = (dim: number, index: Tensor): Places => ({
 /** How `indexReduce` combines. */
 export type SliceReduction = Exclude<Reduction, "sum">;
 
-/** Combines the slices of `source` that go to one place by their product, mean, maximum or minimum. */
+/**
+ * Combines the slices of `source` that go to one place by their product, mean, maximum or minimum.
+ * @example torch.ones(2).indexReduce(0, torch.tensor([0n, 0n]), torch.tensor([3, 4]), "prod") // tensor([12., 1.])
+ */
 export const indexReduce: OpInplace<
   [dim: number, index: Tensor, source: Tensor, reduce: SliceReduction],
   "dim index source reduce",

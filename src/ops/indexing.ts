@@ -13,7 +13,10 @@ import { emptyTensor } from "./operands.ts";
 import { selectView, sliceView } from "./views.ts";
 import { inPlace, writeWithin } from "./writes.ts";
 
-/** Elements `start`, `start + step`, … before `stop`; null: from or to the end. */
+/**
+ * Elements `start`, `start + step`, … before `stop`; null: from or to the end.
+ * @example x.at(0, torch.slice(1, 3)) // tensor([1., 2.])
+ */
 export class Slice {
   readonly start: number | null;
   readonly stop: number | null;

@@ -44,57 +44,90 @@ export function canCast(from: DTypeLike, to: DTypeLike): boolean {
   return castable(dtypeOf("canCast", "from_", from), dtypeOf("canCast", "to", to));
 }
 
-/** Whether the dtype is one of floats. */
+/**
+ * Whether the dtype is one of floats.
+ * @example torch.isFloatingPoint(x) // true
+ */
 export function isFloatingPoint(input: Tensor): boolean {
   return needTensor("isFloatingPoint", input).dtype.isFloatingPoint;
 }
 
-/** Whether the dtype is complex. */
+/**
+ * Whether the dtype is complex.
+ * @example torch.isComplex(x) // false
+ */
 export function isComplex(input: Tensor): boolean {
   return needTensor("isComplex", input).dtype.isComplex;
 }
 
-/** Whether the dtype has negative numbers. */
+/**
+ * Whether the dtype has negative numbers.
+ * @example torch.isSigned(x) // true
+ */
 export function isSigned(input: Tensor): boolean {
   return needTensor("isSigned", input).dtype.isSigned;
 }
 
-/** Whether the tensor was made in inference mode. */
+/**
+ * Whether the tensor was made in inference mode.
+ * @example torch.isInference(x) // false
+ */
 export function isInference(input: Tensor): boolean {
   return needTensor("isInference", input).isInference();
 }
 
-/** Whether a conjugation waits to be carried out, when the tensor is read. */
+/**
+ * Whether a conjugation waits to be carried out, when the tensor is read.
+ * @example torch.isConj(x) // false
+ */
 export function isConj(input: Tensor): boolean {
   return needTensor("isConj", input).isConj();
 }
 
-/** Whether a negation waits to be carried out, when the tensor is read. */
+/**
+ * Whether a negation waits to be carried out, when the tensor is read.
+ * @example torch.isNeg(x) // false
+ */
 export function isNeg(input: Tensor): boolean {
   return needTensor("isNeg", input).isNeg();
 }
 
-/** Whether two tensors have the same shape. */
+/**
+ * Whether two tensors have the same shape.
+ * @example torch.isSameSize(x, x.T) // false
+ */
 export function isSameSize(input: Tensor, other: Tensor): boolean {
   return needTensor("isSameSize", input).isSameSize(other);
 }
 
-/** Whether a value is a storage. */
+/**
+ * Whether a value is a storage.
+ * @example torch.isStorage(x.untypedStorage()) // true
+ */
 export function isStorage(obj: unknown): obj is Storage {
   return obj instanceof Storage;
 }
 
-/** The conjugate transpose of a matrix or a batch of them, as a view. */
+/**
+ * The conjugate transpose of a matrix or a batch of them, as a view.
+ * @example x.adjoint().shape // torch.Size([3, 2])
+ */
 export function adjoint(input: Tensor): Tensor {
   return needTensor("adjoint", input).adjoint();
 }
 
-/** Writes zeros into a tensor and returns it. */
+/**
+ * Writes zeros into a tensor and returns it.
+ * @example torch.zero_(torch.ones(2)) // tensor([0., 0.])
+ */
 export function zero_(input: Tensor): Tensor {
   return needTensor("zero_", input).zero_();
 }
 
-/** Gives a tensor the size of another, in place; see `Tensor.resize_`. */
+/**
+ * Gives a tensor the size of another, in place; see `Tensor.resize_`.
+ * @example torch.resizeAs_(torch.zeros(6), x).shape // torch.Size([2, 3])
+ */
 export function resizeAs_(input: Tensor, theTemplate: Tensor, options: { memoryFormat?: never } = {}): Tensor {
   return needTensor("resizeAs_", input).resizeAs_(theTemplate, options);
 }
@@ -111,7 +144,10 @@ function sixDigits(x: number): string {
   return `${trim(digits)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
 }
 
-/** The limits of a float dtype. */
+/**
+ * The limits of a float dtype.
+ * @example torch.finfo(torch.float16).max // 65504
+ */
 export class FloatInfo {
   readonly bits: number;
   /** The distance from 1 to the next number. */
@@ -170,7 +206,10 @@ export function finfo(type: DTypeLike = getDefaultDtype()): FloatInfo {
   return new FloatInfo(dtype.toReal());
 }
 
-/** The limits of an integer dtype; those of int64 are bigints, which numbers do not hold. */
+/**
+ * The limits of an integer dtype; those of int64 are bigints, which numbers do not hold.
+ * @example torch.iinfo(torch.int8).max // 127
+ */
 export class IntegerInfo {
   readonly bits: number;
   readonly max: number | bigint;

@@ -78,11 +78,17 @@ function checkSizes(model: Tensor, t: Tensor, dim: number, i: number): void {
 export const cat: Join = fn<Join>({ name: "cat", params: "tensors:tensors dim:int=0" }, (v) =>
   join(v.tensors as Tensor[], v.dim as number),
 );
-/** `cat` by NumPy's name. */
+/**
+ * `cat` by NumPy's name.
+ * @example torch.concat([torch.ones(1), torch.zeros(1)]) // tensor([1., 0.])
+ */
 export const concat: Join = fn<Join>({ name: "concat", params: "tensors:tensors dim:int=0" }, (v) =>
   join(v.tensors as Tensor[], v.dim as number),
 );
-/** `cat` by NumPy's longer name. */
+/**
+ * `cat` by NumPy's longer name.
+ * @example torch.concatenate([torch.ones(1), torch.zeros(1)]) // tensor([1., 0.])
+ */
 export const concatenate: Join = fn<Join>({ name: "concatenate", params: "tensors:tensors dim:int=0" }, (v) =>
   join(v.tensors as Tensor[], v.dim as number),
 );

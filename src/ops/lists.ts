@@ -52,11 +52,20 @@ const dims3 = (t: Tensor): Tensor => {
   return t.dim() === 2 ? t.unsqueeze(-1) : t;
 };
 
-/** With at least one dim. */
+/**
+ * With at least one dim.
+ * @example torch.atleast1d(torch.tensor(2)) // tensor([2.])
+ */
 export const atleast1d: AtLeast = atLeast("atleast1d", dims1);
-/** With at least two dims, new ones in front. */
+/**
+ * With at least two dims, new ones in front.
+ * @example torch.atleast2d(torch.tensor(2)) // tensor([[2.]])
+ */
 export const atleast2d: AtLeast = atLeast("atleast2d", dims2);
-/** With at least three dims: a matrix becomes [n, m, 1], a vector [1, n, 1]. */
+/**
+ * With at least three dims: a matrix becomes [n, m, 1], a vector [1, n, 1].
+ * @example torch.atleast3d(torch.tensor(2)) // tensor([[[2.]]])
+ */
 export const atleast3d: AtLeast = atLeast("atleast3d", dims3);
 
 // ---------------------------------------------------------------- stacking
@@ -86,11 +95,20 @@ export const hstack: Stack = stacking("hstack", "hstack", dims1, ([first]) => (f
  * @example torch.vstack([torch.zeros(2), torch.ones(2)]) // tensor([[0., 0.], [1., 1.]])
  */
 export const vstack: Stack = stacking("vstack", "vstack", dims2, () => 0);
-/** `vstack` by NumPy's other name. */
+/**
+ * `vstack` by NumPy's other name.
+ * @example torch.rowStack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[1., 2.], [3., 4.]])
+ */
 export const rowStack: Stack = stacking("rowStack", "vstack", dims2, () => 0);
-/** Joins along dim 2, matrices and vectors as slices. */
+/**
+ * Joins along dim 2, matrices and vectors as slices.
+ * @example torch.dstack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[[1., 3.], [2., 4.]]])
+ */
 export const dstack: Stack = stacking("dstack", "dstack", dims3, () => 2);
-/** Joins along dim 1, vectors as columns. */
+/**
+ * Joins along dim 1, vectors as columns.
+ * @example torch.columnStack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[1., 3.], [2., 4.]])
+ */
 export const columnStack: Stack = stacking(
   "columnStack",
   "column_stack",
@@ -224,7 +242,10 @@ export const cartesianProd: TensorsToTensor = fn<TensorsToTensor>(
   },
 );
 
-/** All choices of `r` elements of a vector, in order, as rows; `withReplacement` lets an element come again. */
+/**
+ * All choices of `r` elements of a vector, in order, as rows; `withReplacement` lets an element come again.
+ * @example torch.combinations(torch.tensor([1, 2, 3])) // tensor([[1., 2.], [1., 3.], [2., 3.]])
+ */
 export const combinations: Op<[r?: number, withReplacement?: boolean], "r withReplacement"> = composite(
   { name: "combinations", params: "r:int=2 withReplacement:bool=false", receiver: null },
   (self, v) => {

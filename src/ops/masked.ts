@@ -129,7 +129,10 @@ export const take: Op<[index: Tensor], "index"> = custom({ name: "take", params:
   return differentiable("TakeBackward0", out, [self], [index], ([g], [at]) => [g!.newZeros(shape).put(at!, g!, true)]);
 });
 
-/** Writes (or adds) the elements of `source` at these positions of the flattened tensor. */
+/**
+ * Writes (or adds) the elements of `source` at these positions of the flattened tensor.
+ * @example torch.zeros(3).put(torch.tensor([1n]), torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const put: OpInplace<[index: Tensor, source: Tensor, accumulate?: boolean], "index source accumulate"> = writing(
   { name: "put", params: "index:tensor source:tensor accumulate:bool=false" },
   (self, v) => {

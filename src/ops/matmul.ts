@@ -192,7 +192,10 @@ export const dot: Op<[tensor: Tensor], "tensor"> = custom({ name: "dot", params:
   ]);
 });
 
-/** `dot`, with the first operand conjugated where it is complex. */
+/**
+ * `dot`, with the first operand conjugated where it is complex.
+ * @example torch.vdot(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor(11.)
+ */
 export const vdot: Op<[other: Tensor], "other"> = composite({ name: "vdot", params: "other:tensor" }, (self, v) =>
   self.dot(v.other as Tensor),
 );
@@ -208,7 +211,10 @@ export const outer: Op<[vec2: Tensor], "vec2"> = composite({ name: "outer", para
   return self.unsqueeze(1).mul(vec2);
 });
 
-/** `outer` by its old name. */
+/**
+ * `outer` by its old name.
+ * @example torch.ger(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[3., 4.], [6., 8.]])
+ */
 export const ger: Op<[vec2: Tensor], "vec2"> = composite({ name: "ger", params: "vec2:tensor" }, (self, v) =>
   self.outer(v.vec2 as Tensor),
 );
@@ -333,7 +339,10 @@ export const baddbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scal
   },
 );
 
-/** `beta · self + alpha · Σ batch1[i] @ batch2[i]`. */
+/**
+ * `beta · self + alpha · Σ batch1[i] @ batch2[i]`.
+ * @example torch.addbmm(torch.zeros(2, 2), torch.ones(3, 2, 2), torch.ones(3, 2, 2)) // tensor([[6., 6.], [6., 6.]])
+ */
 export const addbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scaled> = composite(
   { name: "addbmm", params: `batch1:tensor batch2:tensor ${scaled}`, inplace: true },
   (self, v) => {
@@ -380,7 +389,10 @@ export const addmv: Op<[mat: Tensor, vec: Tensor], "mat vec", Scaled> = custom(
   },
 );
 
-/** `beta · self + alpha · vec1 ⊗ vec2`. */
+/**
+ * `beta · self + alpha · vec1 ⊗ vec2`.
+ * @example torch.addr(torch.zeros(2, 2), torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[3., 4.], [6., 8.]])
+ */
 export const addr: Op<[vec1: Tensor, vec2: Tensor], "vec1 vec2", Scaled> = composite(
   { name: "addr", params: `vec1:tensor vec2:tensor ${scaled}`, inplace: true },
   (self, v) => {

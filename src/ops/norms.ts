@@ -67,7 +67,10 @@ const shrinkGrad = pointwise("renorm", 4, (g, along, norm, maxnorm) => {
   return ir.select(ir.gt(norm!, maxnorm!), ir.mul(ir.mul(maxnorm!, inverse), ir.sub(g!, ir.mul(inverse, along!))), g!);
 });
 
-/** Scales each slice of `dim` whose p-norm exceeds `maxnorm` down to it. */
+/**
+ * Scales each slice of `dim` whose p-norm exceeds `maxnorm` down to it.
+ * @example torch.tensor([[3, 4], [0, 1]]).renorm(2, 0, 1) // tensor([[0.6000, 0.8000], [0.0000, 1.0000]])
+ */
 export const renorm: OpInplace<[p: number, dim: number, maxnorm: number], "p dim maxnorm"> = custom(
   { name: "renorm", params: "p:scalar dim:int maxnorm:scalar", inplace: true },
   (self, v) => {

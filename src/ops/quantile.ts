@@ -95,5 +95,8 @@ function define(name: "quantile" | "nanquantile"): Quantile {
  */
 export const quantile: Quantile = define("quantile");
 
-/** The q-th quantiles of the elements that are not NaN. */
+/**
+ * The q-th quantiles of the elements that are not NaN.
+ * @example torch.nanquantile(torch.tensor([1, NaN, 3]), 0.5) // tensor(2.)
+ */
 export const nanquantile: Quantile = define("nanquantile");

@@ -68,7 +68,10 @@ export interface Range {
   readonly op: OpInfo;
 }
 
-/** As `arange`, but floats, and `end` is part of it; PyTorch is going to remove it. */
+/**
+ * As `arange`, but floats, and `end` is part of it; PyTorch is going to remove it.
+ * @example torch.range(0, 3) // tensor([0., 1., 2., 3.])
+ */
 export const range: Range = fn<Range>(
   { name: "range", params: `start:scalar=0 end:scalar step:scalar=1 ${factory}`, kind: "create" },
   (v) => {

@@ -17,12 +17,18 @@ export function manualSeed(seed: number | bigint): Generator {
   return defaultGenerator.manualSeed(seed);
 }
 
-/** Starts the default generator anew from a seed that nobody can foresee, and returns that seed. */
+/**
+ * Starts the default generator anew from a seed that nobody can foresee, and returns that seed.
+ * @example typeof torch.random.seed() // 'bigint'
+ */
 export function seed(): bigint {
   return defaultGenerator.seed();
 }
 
-/** The seed that the default generator's draws started from. */
+/**
+ * The seed that the default generator's draws started from.
+ * @example torch.random.initialSeed() // 0n
+ */
 export function initialSeed(): bigint {
   return defaultGenerator.initialSeed();
 }
@@ -42,6 +48,7 @@ export function getRngState(): Tensor {
 /**
  * Continues from a state that `getRngState` gave.
  * @throws RuntimeError for bytes that are no state.
+ * @example torch.random.setRngState(torch.random.getRngState());
  */
 export function setRngState(newState: Tensor): void {
   defaultGenerator.setState(newState);

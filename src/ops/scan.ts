@@ -90,7 +90,10 @@ export const cummax: Op<[dim: number], "dim", unknown, ValuesIndices> = custom(
   (self, v) => cummaxResult(...cumulativeExtremum(self, v.dim as number, "max", "CummaxBackward0")),
 );
 
-/** The smallest element so far along `dim`, and where it is; the latest among equals. */
+/**
+ * The smallest element so far along `dim`, and where it is; the latest among equals.
+ * @example torch.tensor([3, 1, 2]).cummin(0).values // tensor([3., 1., 1.])
+ */
 export const cummin: Op<[dim: number], "dim", unknown, ValuesIndices> = custom(
   { name: "cummin", params: "dim:int" },
   (self, v) => cumminResult(...cumulativeExtremum(self, v.dim as number, "min", "CumminBackward0")),

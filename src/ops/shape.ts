@@ -52,13 +52,19 @@ export const flip: ByList = custom({ name: "flip", params: "...dims:ints" }, (se
   return differentiable("FlipBackward0", out, [self], [], ([g]) => [g!.flip(given)]);
 });
 
-/** `flip` from left to right: dim 1. */
+/**
+ * `flip` from left to right: dim 1.
+ * @example x.fliplr() // tensor([[2., 1., 0.], [5., 4., 3.]])
+ */
 export const fliplr: Op<[]> = composite({ name: "fliplr" }, (self) => {
   check(self.dim() >= 2, () => "Input must be >= 2-d.");
   return self.flip(1);
 });
 
-/** `flip` upside down: dim 0. */
+/**
+ * `flip` upside down: dim 0.
+ * @example x.flipud() // tensor([[3., 4., 5.], [0., 1., 2.]])
+ */
 export const flipud: Op<[]> = composite({ name: "flipud" }, (self) => {
   check(self.dim() >= 1, () => "Input must be >= 1-d.");
   return self.flip(0);
@@ -291,7 +297,10 @@ export const diag: Op<[diagonal?: number], "diagonal"> = custom(
   },
 );
 
-/** Vectors along the last dim as diagonals of matrices in two dims of the result. */
+/**
+ * Vectors along the last dim as diagonals of matrices in two dims of the result.
+ * @example torch.diagEmbed(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
+ */
 export const diagEmbed: Op<[offset?: number, dim1?: number, dim2?: number], "offset dim1 dim2"> = custom(
   { name: "diagEmbed", params: "offset:int=0 dim1:int=-2 dim2:int=-1" },
   (self, v) => {
@@ -309,7 +318,10 @@ export const diagEmbed: Op<[offset?: number, dim1?: number, dim2?: number], "off
   },
 );
 
-/** A matrix with the flattened tensor as its diagonal. */
+/**
+ * A matrix with the flattened tensor as its diagonal.
+ * @example torch.diagflat(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
+ */
 export const diagflat: Op<[offset?: number], "offset"> = composite(
   { name: "diagflat", params: "offset:int=0" },
   (self, v) => self.reshape(-1).diag(v.offset as number),
@@ -386,7 +398,10 @@ export const cross: Op<[other: Tensor, dim?: number | null], "other dim"> = comp
   },
 );
 
-/** `vander(x, N, increasing)`. */
+/**
+ * `vander(x, N, increasing)`.
+ * @example torch.vander(torch.tensor([2, 3]), 3) // tensor([[4., 2., 1.], [9., 3., 1.]])
+ */
 export const vander: Op<[N?: number | null, increasing?: boolean], "N increasing"> = composite(
   { name: "vander", params: "N:int?=null increasing:bool=false", receiver: null },
   (self, v) => {

@@ -42,7 +42,10 @@ export const argsort: Op<[dim?: number, descending?: boolean], "dim descending",
   (self, v) => sortRaw(self.detach(), wrapDim(v.dim as number, self.dim()), v.descending as boolean)[1],
 );
 
-/** Sorts the first dim in ascending order. */
+/**
+ * Sorts the first dim in ascending order.
+ * @example torch.tensor([3, 1, 2]).msort() // tensor([1., 2., 3.])
+ */
 export const msort: Op<[]> = composite({ name: "msort" }, (self) => self.sort(0).values);
 
 const topkResult = namedTuple("topk", ["values", "indices"]);

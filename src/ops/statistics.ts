@@ -116,7 +116,10 @@ export const std: Spread = custom({ name: "std", params: spreadParams }, (self, 
   });
 });
 
-/** The variance of all elements, or along dims; divides by n - 1 unless told otherwise. */
+/**
+ * The variance of all elements, or along dims; divides by n - 1 unless told otherwise.
+ * @example torch.tensor([1, 3]).var() // tensor(2.)
+ */
 const variance: Spread = custom({ name: "var", params: spreadParams }, (self, v) => {
   const a = asked("std and var", self, v);
   const [out] = unrecorded(() => measure("var", varOf, self, a));
@@ -137,7 +140,10 @@ function total(parts: readonly (Tensor | null)[]): Tensor | null {
   return parts.reduce((a, b) => (a === null || b === null ? (a ?? b) : a.add(b)), null);
 }
 
-/** The standard deviation and the mean of all elements, or along dims. */
+/**
+ * The standard deviation and the mean of all elements, or along dims.
+ * @example torch.stdMean(torch.tensor([1, 3]))[0] // tensor(1.4142)
+ */
 export const stdMean: Spread<[std: Tensor, mean: Tensor]> = custom(
   { name: "stdMean", params: spreadParams, receiver: null },
   (self, v) => {
@@ -151,7 +157,10 @@ export const stdMean: Spread<[std: Tensor, mean: Tensor]> = custom(
   },
 );
 
-/** The variance and the mean of all elements, or along dims. */
+/**
+ * The variance and the mean of all elements, or along dims.
+ * @example torch.varMean(torch.tensor([1, 3]))[1] // tensor(2.)
+ */
 export const varMean: Spread<[variance: Tensor, mean: Tensor]> = custom(
   { name: "varMean", params: spreadParams, receiver: null },
   (self, v) => {
@@ -235,5 +244,8 @@ function medianOf(
  */
 export const median: Median = custom({ name: "median", params: medianParams }, medianOf("median", withNan));
 
-/** The lower median of the elements that are not NaN. */
+/**
+ * The lower median of the elements that are not NaN.
+ * @example torch.nanmedian(torch.tensor([1, NaN, 3])) // tensor(1.)
+ */
 export const nanmedian: Median = custom({ name: "nanmedian", params: medianParams }, medianOf("nanmedian", withoutNan));

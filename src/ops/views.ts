@@ -44,13 +44,19 @@ function swapping<T>(name: string, names: readonly [string, string]): T {
   });
 }
 
-/** `transpose` by NumPy's names. */
+/**
+ * `transpose` by NumPy's names.
+ * @example x.swapaxes(0, 1).shape // torch.Size([3, 2])
+ */
 export const swapaxes: OpInplace<[axis0: number, axis1: number], "axis0 axis1"> = swapping("swapaxes", [
   "axis0",
   "axis1",
 ]);
 
-/** `transpose` by another of its names. */
+/**
+ * `transpose` by another of its names.
+ * @example x.swapdims(0, 1).shape // torch.Size([3, 2])
+ */
 export const swapdims: OpInplace<[dim0: number, dim1: number], "dim0 dim1"> = swapping("swapdims", ["dim0", "dim1"]);
 
 /**
@@ -129,7 +135,10 @@ export const movedim: Op<[source: Dims, destination: Dims], "source destination"
   },
 );
 
-/** `movedim` by NumPy's name. */
+/**
+ * `movedim` by NumPy's name.
+ * @example x.moveaxis(0, 1).shape // torch.Size([3, 2])
+ */
 export const moveaxis: Op<[source: Dims, destination: Dims], "source destination"> = composite(
   { name: "moveaxis", params: "source:ints destination:ints" },
   (self, v) => self.movedim(v.source as number[], v.destination as number[]),
@@ -292,7 +301,10 @@ export const flatten: Op<[startDim?: number, endDim?: number], "startDim endDim"
   },
 );
 
-/** `reshape(-1)`. */
+/**
+ * `reshape(-1)`.
+ * @example x.ravel() // tensor([0., 1., 2., 3., 4., 5.])
+ */
 export const ravel: Op<[]> = composite({ name: "ravel" }, (self) => self.contiguous().view(-1));
 
 /**
@@ -480,7 +492,10 @@ export const expandAs: Op<[other: Tensor], "other"> = composite(
   (self, v) => self.expand((v.other as Tensor).shape),
 );
 
-/** `expand` by NumPy's name. */
+/**
+ * `expand` by NumPy's name.
+ * @example torch.ones(1).broadcastTo([2]) // tensor([1., 1.])
+ */
 export const broadcastTo: Op<[size: readonly number[]], "size"> = composite(
   { name: "broadcastTo", params: "size:ints" },
   (self, v) => self.expand(v.size as number[]),
@@ -643,7 +658,10 @@ export const split: Op<[splitSize?: Dims, dim?: number], "splitSize dim", { spli
     },
   );
 
-/** Parts of a dim of these lengths. */
+/**
+ * Parts of a dim of these lengths.
+ * @example torch.arange(4).splitWithSizes([1, 3])[1] // tensor([1, 2, 3])
+ */
 export const splitWithSizes: Op<[splitSizes: readonly number[], dim?: number], "splitSizes dim", unknown, Tensor[]> =
   custom({ name: "splitWithSizes", params: "splitSizes:ints dim:int=0", kind: "view" }, (self, v) => {
     const d = wrapDim(one(v, "dim"), self.dim());

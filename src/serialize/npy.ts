@@ -38,13 +38,22 @@ export async function load(src: LoadSource): Promise<Tensor> {
   return withSource(src, readArray);
 }
 
-/** The tensor in the bytes of a `.npy` file. */
+/**
+ * The tensor in the bytes of a `.npy` file.
+ * @example torch.npy.deserialize(torch.npy.serialize(torch.ones(2))) // tensor([1., 1.])
+ */
 export function deserialize(bytes: ArrayBufferLike | ArrayBufferView): Tensor {
   if (!isBytes(bytes)) throw new TypeError("deserialize(): expected an ArrayBuffer or a typed array");
   return readArray(bytesSource(plainBytes(bytes), "the npy bytes"));
 }
 
-/** The tensors in a `.npz` file by their names. */
+/**
+ * The tensors in a `.npz` file by their names.
+ * @throws RuntimeError for a file that is damaged; FileNotFoundError.
+ * @example
+ * await torch.npy.savez("arrays.npz", { x });
+ * (await torch.npy.loadz("arrays.npz")).get("x") // tensor([[0., 1., 2.], [3., 4., 5.]])
+ */
 export async function loadz(src: LoadSource): Promise<Map<string, Tensor>> {
   await prepareInflate();
   return withSource(src, (source) => {
@@ -126,7 +135,10 @@ export async function savez(file: SaveDestination, arrays: Arrays, options: Save
   return writeArchive(file, arrays, options, (bytes) => ({ data: () => bytes }));
 }
 
-/** Writes tensors to an archive of deflated arrays. */
+/**
+ * Writes tensors to an archive of deflated arrays.
+ * @example await torch.npy.savezCompressed("arrays.npz", { x });
+ */
 export async function savezCompressed(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
   await prepareInflate();
   return writeArchive(file, arrays, options, (bytes) => ({ data: () => bytes, deflated: deflateBytes(bytes) }));

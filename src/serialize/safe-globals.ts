@@ -42,12 +42,20 @@ export function addSafeGlobals(safeGlobals: readonly SafeGlobal[]): void {
   given.push(...safeGlobals);
 }
 
-/** The classes that were added. */
+/**
+ * The classes that were added.
+ * @example
+ * torch.serialization.clearSafeGlobals();
+ * torch.serialization.getSafeGlobals() // []
+ */
 export function getSafeGlobals(): SafeGlobal[] {
   return [...given];
 }
 
-/** Forgets all classes that were added. */
+/**
+ * Forgets all classes that were added.
+ * @example torch.serialization.clearSafeGlobals();
+ */
 export function clearSafeGlobals(): void {
   safe.clear();
   given.length = 0;

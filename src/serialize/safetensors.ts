@@ -246,6 +246,7 @@ function retie(state: StateDict, { metadata, tensors }: SafetensorsHeader): Stat
 /**
  * The tensors of a file's bytes; tied names have the same tensor.
  * @throws SafetensorError for bytes that are damaged.
+ * @example torch.safetensors.load(torch.safetensors.save({ x: torch.ones(2) })).get("x") // tensor([1., 1.])
  */
 export function load(data: ArrayBufferLike | ArrayBufferView, device: Placed = "cpu"): StateDict {
   if (!isBytes(data)) throw new TypeError("load(): expected an ArrayBuffer or a typed array");

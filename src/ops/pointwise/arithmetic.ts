@@ -89,7 +89,10 @@ export const sub: WithAlpha = elementwise({
     return { kernel: subScaled, operands: [self, other, alpha] };
   },
 });
-/** `sub` by its longer name. */
+/**
+ * `sub` by its longer name.
+ * @example torch.subtract(x, 1) // tensor([[-1., 0., 1.], [ 2., 3., 4.]])
+ */
 export const subtract: WithAlpha = alias("subtract", sub);
 
 /** `rsub(a, b, { alpha })`. */
@@ -127,7 +130,10 @@ export const rsub: Rsub = elementwise({
  * @example torch.tensor([[1], [2]]).mul(torch.tensor([10, 20])) // tensor([[10., 20.], [20., 40.]])
  */
 export const mul: Binary = binary({ name: "mul", value: (a, b) => ir.mul(a, b) });
-/** `mul` by its longer name. */
+/**
+ * `mul` by its longer name.
+ * @example torch.multiply(x, 2) // tensor([[ 0., 2., 4.], [ 6., 8., 10.]])
+ */
 export const multiply: Binary = alias("multiply", mul);
 
 /** `div(a, b, { roundingMode })`. */
@@ -170,7 +176,10 @@ export const div: Div = elementwise({
     return { kernel: mode === "trunc" ? truncated : floored, operands: narrowed(operands) };
   },
 });
-/** `div` by its longer name. */
+/**
+ * `div` by its longer name.
+ * @example torch.divide(x, 2) // tensor([[0.0000, 0.5000, 1.0000], [1.5000, 2.0000, 2.5000]])
+ */
 export const divide: Div = alias("divide", div);
 
 /**
@@ -224,7 +233,10 @@ export const neg: Unary = one({
     ),
   kernel: negated,
 });
-/** `neg` by its longer name. */
+/**
+ * `neg` by its longer name.
+ * @example torch.negative(x) // tensor([[-0., -1., -2.], [-3., -4., -5.]])
+ */
 export const negative: Unary = alias("negative", neg);
 
 /** `addcmul(self, tensor1, tensor2, { value })`. */

@@ -94,13 +94,19 @@ export const clamp: Clamp = elementwise({
     return { kernel: both[isTensor(min) || isTensor(max) ? 1 : 0]!, operands };
   },
 });
-/** `clamp` by NumPy's name. */
+/**
+ * `clamp` by NumPy's name.
+ * @example x.clip(1, 4) // tensor([[1., 1., 2.], [3., 4., 4.]])
+ */
 export const clip: Clamp = alias("clip", clamp);
 
 const minKernel = oneLimit("clampMin", [0, 1], ...lower);
 const maxKernel = oneLimit("clampMax", [0, 1], ...upper);
 
-/** Elements below `min` become `min`. */
+/**
+ * Elements below `min` become `min`.
+ * @example x.clampMin(2) // tensor([[2., 2., 2.], [3., 4., 5.]])
+ */
 export const clampMin: OpInplace<[min: Operand], "min"> = elementwise({
   name: "clampMin",
   params: "min:operand",
@@ -109,7 +115,10 @@ export const clampMin: OpInplace<[min: Operand], "min"> = elementwise({
     operands: limited("clampMin", self, [v.min as Operand]),
   }),
 });
-/** Elements above `max` become `max`. */
+/**
+ * Elements above `max` become `max`.
+ * @example x.clampMax(2) // tensor([[0., 1., 2.], [2., 2., 2.]])
+ */
 export const clampMax: OpInplace<[max: Operand], "max"> = elementwise({
   name: "clampMax",
   params: "max:operand",

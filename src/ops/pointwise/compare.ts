@@ -29,35 +29,50 @@ export const eq: Binary = comparison("eq", ir.eq);
  * @example torch.tensor([1, 2]).ne(2) // tensor([ True, False])
  */
 export const ne: Binary = comparison("ne", ir.ne);
-/** `ne` by its longer name. */
+/**
+ * `ne` by its longer name.
+ * @example x.notEqual(2) // tensor([[ True, True, False], [ True, True, True]])
+ */
 export const notEqual: Binary = alias("notEqual", ne);
 /**
  * Whether elements are less. Broadcast; the result is bool.
  * @example torch.tensor([1, 2]).lt(2) // tensor([ True, False])
  */
 export const lt: Binary = comparison("lt", ir.lt);
-/** `lt` by its longer name. */
+/**
+ * `lt` by its longer name.
+ * @example x.less(2) // tensor([[ True, True, False], [False, False, False]])
+ */
 export const less: Binary = alias("less", lt);
 /**
  * Whether elements are less or equal. Broadcast; the result is bool.
  * @example torch.tensor([1, 2]).le(1) // tensor([ True, False])
  */
 export const le: Binary = comparison("le", ir.le);
-/** `le` by its longer name. */
+/**
+ * `le` by its longer name.
+ * @example x.lessEqual(2) // tensor([[ True, True, True], [False, False, False]])
+ */
 export const lessEqual: Binary = alias("lessEqual", le);
 /**
  * Whether elements are greater. Broadcast; the result is bool.
  * @example torch.tensor([1, 2]).gt(1) // tensor([False,  True])
  */
 export const gt: Binary = comparison("gt", ir.gt);
-/** `gt` by its longer name. */
+/**
+ * `gt` by its longer name.
+ * @example x.greater(2) // tensor([[False, False, False], [ True, True, True]])
+ */
 export const greater: Binary = alias("greater", gt);
 /**
  * Whether elements are greater or equal. Broadcast; the result is bool.
  * @example torch.tensor([1, 2]).ge(2) // tensor([False,  True])
  */
 export const ge: Binary = comparison("ge", ir.ge);
-/** `ge` by its longer name. */
+/**
+ * `ge` by its longer name.
+ * @example x.greaterEqual(2) // tensor([[False, False, True], [ True, True, True]])
+ */
 export const greaterEqual: Binary = alias("greaterEqual", ge);
 
 const isInfinite = (x: ir.Expr): ir.Expr => ir.and(ir.eq(x, x), ir.ne(ir.sub(x, x), 0));
@@ -80,12 +95,21 @@ export const isinf: UnaryOnly = question("isinf", isInfinite);
  * @example torch.tensor([NaN, 1]).isfinite() // tensor([False,  True])
  */
 export const isfinite: UnaryOnly = question("isfinite", isFiniteExpr);
-/** Whether elements are positive infinity. */
+/**
+ * Whether elements are positive infinity.
+ * @example torch.isposinf(torch.tensor([Infinity, 1])) // tensor([ True, False])
+ */
 export const isposinf: UnaryOnly = question("isposinf", (x) => ir.and(isInfinite(x), ir.gt(x, 0)));
-/** Whether elements are negative infinity. */
+/**
+ * Whether elements are negative infinity.
+ * @example torch.isneginf(torch.tensor([-Infinity, 1])) // tensor([ True, False])
+ */
 export const isneginf: UnaryOnly = question("isneginf", (x) => ir.and(isInfinite(x), ir.lt(x, 0)));
 
-/** Whether elements are real: all of a tensor that is not complex, else those without an imaginary part. */
+/**
+ * Whether elements are real: all of a tensor that is not complex, else those without an imaginary part.
+ * @example torch.isreal(torch.tensor([1, 2])) // tensor([True, True])
+ */
 export const isreal: UnaryOnly = composite({ name: "isreal" }, (self) =>
   self.dtype.isComplex ? imag(self.detach()).eq(0) : self.newOnes(self.shape, { dtype: "bool" }),
 );

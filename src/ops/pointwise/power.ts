@@ -66,7 +66,10 @@ export const pow: Binary = elementwise({
 
 const widened = (x: Operand): Operand => (isTensor(x) ? x.to(float64) : Number(x));
 
-/** `pow` computed in float64, whatever the operands. */
+/**
+ * `pow` computed in float64, whatever the operands.
+ * @example torch.tensor([2]).floatPower(3) // tensor([8.], dtype=torch.float64)
+ */
 export const floatPower: Binary = withWrite<Binary>(
   elementwise({
     name: "floatPower",
@@ -131,7 +134,10 @@ export const reciprocal: Unary = unary({
   grad: (g, { out }) => ir.mul(ir.neg(g), ir.mul(out, out)),
 });
 
-/** `self * 2 ** other`. */
+/**
+ * `self * 2 ** other`.
+ * @example torch.ldexp(torch.tensor([1, 3]), torch.tensor([2])) // tensor([ 4., 12.])
+ */
 export const ldexp: OpInplace<[other: Tensor], "other"> = composite(
   { name: "ldexp", params: "other:tensor", inplace: true },
   (self, v) => {

@@ -38,7 +38,10 @@ export const ceil: Unary = step("ceil", ir.ceil);
  * @example torch.tensor([1.5, -1.5]).trunc() // tensor([ 1., -1.])
  */
 export const trunc: Unary = step("trunc", ir.trunc);
-/** `trunc` by NumPy's name. */
+/**
+ * `trunc` by NumPy's name.
+ * @example torch.fix(torch.tensor([-1.5, 1.5])) // tensor([-1., 1.])
+ */
 export const fix: Unary = alias("fix", trunc);
 
 /**

@@ -17,10 +17,16 @@ export const abs: Unary = one({
   refuse: noBool("abs_cpu"),
   kernel: kernel("abs", 1, (x) => ir.abs(x!), { grads: [(g, [x]) => ir.mul(g, ir.sign(x!))] }),
 });
-/** `abs` by its longer name. */
+/**
+ * `abs` by its longer name.
+ * @example torch.absolute(torch.tensor([-1, 2])) // tensor([1., 2.])
+ */
 export const absolute: Unary = alias("absolute", abs);
 
-/** The tensor itself. */
+/**
+ * The tensor itself.
+ * @example torch.positive(torch.tensor([-1, 2])) // tensor([-1., 2.])
+ */
 export const positive: UnaryOnly = composite({ name: "positive" }, (self) => {
   check(self.dtype !== bool, () => "The `+` operator, on a bool tensor is not supported.");
   return self;
@@ -31,14 +37,20 @@ export const positive: UnaryOnly = composite({ name: "positive" }, (self) => {
  * @example torch.tensor([-3, 0, 2]).sign() // tensor([-1.,  0.,  1.])
  */
 export const sign: Unary = unary({ name: "sign", value: (x) => ir.sign(x), grad: () => 0 });
-/** `sign`, and for complex numbers the one of absolute value 1 in the same direction. */
+/**
+ * `sign`, and for complex numbers the one of absolute value 1 in the same direction.
+ * @example torch.sgn(torch.tensor([-3, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export const sgn: Unary = unary({ name: "sgn", value: (x) => ir.sign(x), grad: () => 0 });
 
 const negativeZero = (x: ir.Expr): ir.Expr => ir.and(ir.eq(x, 0), ir.lt(ir.div(1, x), 0));
 const floatSignbit = kernel("signbit", 1, (x) => ir.or(ir.lt(x!, 0), negativeZero(x!)), { dtype: "bool" });
 const plainSignbit = kernel("signbit", 1, (x) => ir.lt(x!, 0), { dtype: "bool" });
 
-/** Whether the sign bit is set: that of -0 too. */
+/**
+ * Whether the sign bit is set: that of -0 too.
+ * @example torch.signbit(torch.tensor([-3, 2])) // tensor([ True, False])
+ */
 export const signbit: UnaryOnly = elementwise({
   name: "signbit",
   inplace: false,

@@ -12,9 +12,15 @@ import { type Kernel, kernel, onlyFloat, two, withWrite } from "./kernel.ts";
  * @example torch.zeros(1).erf() // tensor([0.])
  */
 export const erf: Unary = unary({ name: "erf", dtype: "float", value: (x) => ir.erf(x) });
-/** `1 - erf(x)`, exact where that is small. */
+/**
+ * `1 - erf(x)`, exact where that is small.
+ * @example torch.erfc(torch.tensor([0, 1])) // tensor([1.0000, 0.1573])
+ */
 export const erfc: Unary = unary({ name: "erfc", dtype: "float", value: (x) => ir.call("erfc", x) });
-/** The inverse of `erf`. */
+/**
+ * The inverse of `erf`.
+ * @example torch.erfinv(torch.tensor([0, 0.5])) // tensor([0.0000, 0.4769])
+ */
 export const erfinv: Unary = unary({
   name: "erfinv",
   dtype: "float",
@@ -25,7 +31,10 @@ export const erfinv: Unary = unary({
  * @example torch.tensor([1, 3]).lgamma() // tensor([0.0000, 0.6931])
  */
 export const lgamma: Unary = unary({ name: "lgamma", dtype: "float", value: (x) => ir.call("lgamma", x) });
-/** The modified Bessel function of the first kind, of order 0. */
+/**
+ * The modified Bessel function of the first kind, of order 0.
+ * @example torch.i0(torch.tensor([0, 1])) // tensor([1.0000, 1.2661])
+ */
 export const i0: Unary = unary({ name: "i0", node: "I0", dtype: "float", value: (x) => ir.call("i0", x) });
 
 /** `polygamma(n, x)`; as a method `x.polygamma(n)`. */
@@ -61,7 +70,10 @@ const trigamma = (x: ir.Expr): ir.Expr => {
   return ir.select(below, ir.sub(ir.div(pi2, ir.mul(sine, sine)), series), series);
 };
 
-/** The derivative of `lgamma`. */
+/**
+ * The derivative of `lgamma`.
+ * @example torch.digamma(torch.tensor([1])) // tensor([-0.5772])
+ */
 export const digamma: Unary = unary({
   name: "digamma",
   dtype: "float",
@@ -94,7 +106,10 @@ function polygammaOf(n: unknown, x: Tensor): { kernel: Kernel; operands: Operand
   return { kernel: n === 0 ? zeroth : first, operands: [x] };
 }
 
-/** The n-th derivative of `digamma`. */
+/**
+ * The n-th derivative of `digamma`.
+ * @example torch.polygamma(1, torch.tensor([1])) // tensor([1.6449])
+ */
 export const polygamma: Polygamma = withWrite<Polygamma>(
   elementwise({
     name: "polygamma",
@@ -125,7 +140,10 @@ function multivariateKernel(p: number): Kernel {
   return found;
 }
 
-/** The logarithm of the multivariate gamma function of dimension p. */
+/**
+ * The logarithm of the multivariate gamma function of dimension p.
+ * @example torch.mvlgamma(torch.tensor([3]), 2) // tensor([1.5502])
+ */
 export const mvlgamma: OpInplace<[p: number], "p"> = elementwise({
   name: "mvlgamma",
   params: "p:int",
@@ -147,9 +165,15 @@ const incomplete = (name: "igamma" | "igammac"): OfTwo =>
     }),
   });
 
-/** The regularised lower incomplete gamma function. */
+/**
+ * The regularised lower incomplete gamma function.
+ * @example torch.igamma(torch.tensor([2]), torch.tensor([1])) // tensor([0.2642])
+ */
 export const igamma: OfTwo = incomplete("igamma");
-/** The regularised upper incomplete gamma function. */
+/**
+ * The regularised upper incomplete gamma function.
+ * @example torch.igammac(torch.tensor([2]), torch.tensor([1])) // tensor([0.7358])
+ */
 export const igammac: OfTwo = incomplete("igammac");
 
 const logOdds = (x: ir.Expr): ir.Expr => ir.log(ir.div(x, ir.sub(1, x)));
@@ -205,7 +229,10 @@ const nextafterKernels: Readonly<Record<string, Kernel>> = {
   float64: nextIn("nextafter64"),
 };
 
-/** The next number of the dtype from `self` towards `other`. */
+/**
+ * The next number of the dtype from `self` towards `other`.
+ * @example torch.nextafter(torch.tensor([1]), torch.tensor([2])).gt(1) // tensor([True])
+ */
 export const nextafter: OfTwo = two({
   name: "nextafter",
   refuse: onlyFloat("nextafter_cpu"),

@@ -16,7 +16,10 @@ export const exp: Unary = unary({
   value: (x) => ir.exp(x),
   grad: (g, { out }) => ir.mul(g, out),
 });
-/** 2 to the power of each element. */
+/**
+ * 2 to the power of each element.
+ * @example torch.exp2(torch.tensor([3])) // tensor([8.])
+ */
 export const exp2: Unary = unary({
   name: "exp2",
   dtype: "float",
@@ -67,7 +70,10 @@ const logSum = (name: "logaddexp" | "logaddexp2"): Op<[other: Tensor], "other"> 
  * @example torch.zeros(1).logaddexp(torch.zeros(1)) // tensor([0.6931])
  */
 export const logaddexp: Op<[other: Tensor], "other"> = logSum("logaddexp");
-/** `log2(2 ** self + 2 ** other)` without overflow. */
+/**
+ * `log2(2 ** self + 2 ** other)` without overflow.
+ * @example torch.logaddexp2(torch.tensor([1]), torch.tensor([1])) // tensor([2.])
+ */
 export const logaddexp2: Op<[other: Tensor], "other"> = logSum("logaddexp2");
 
 /**
