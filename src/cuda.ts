@@ -15,13 +15,31 @@ export const isAvailable = (): boolean => false;
  * @example torch.cuda.deviceCount() // 0
  */
 export const deviceCount = (): number => 0;
-/** Always throws: there is no CUDA device. */
+/**
+ * Always throws: there is no CUDA device.
+ * @throws AssertionError
+ * @example if (torch.cuda.isAvailable()) torch.cuda.currentDevice();
+ */
 export const currentDevice = (): number => missing();
-/** Always throws: there is no CUDA device. */
+/**
+ * Always throws: there is no CUDA device.
+ * @throws AssertionError
+ * @example if (torch.cuda.isAvailable()) torch.cuda.getDeviceName();
+ */
 export const getDeviceName = (_device?: unknown): string => missing();
-/** Always throws: there is no CUDA device. */
+/**
+ * Always throws: there is no CUDA device.
+ * @throws AssertionError
+ * @example if (torch.cuda.isAvailable()) torch.cuda.synchronize();
+ */
 export const synchronize = (_device?: unknown): void => missing();
-/** Does nothing, as in a PyTorch without CUDA. */
+/**
+ * Does nothing, as in a PyTorch without CUDA.
+ * @example torch.cuda.emptyCache();
+ */
 export const emptyCache = (): void => undefined;
-/** Does nothing, as in a PyTorch without CUDA. */
+/**
+ * Does nothing, as in a PyTorch without CUDA.
+ * @example torch.cuda.manualSeedAll(0);
+ */
 export const manualSeedAll = (_seed: number | bigint): void => undefined;

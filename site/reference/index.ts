@@ -40,12 +40,28 @@ function pageText(page: Page, entries: readonly Entry[], model: Model, places: R
     .join("\n\n");
 }
 
+/** Exports without a docstring, and values without an example. */
+function incomplete(entries: readonly Entry[], { checker }: Model): string[] {
+  const lacks = ({ symbol, reflection, ...entry }: Entry): string[] => {
+    if (symbol === undefined || reflection.kind === ReflectionKind.Reference) return [];
+    const name = ["torch", entry.space, entry.name].filter((part) => part !== "").join(".");
+    if (symbol.getDocumentationComment(checker).length === 0 && reflection.comment === undefined) {
+      return [`${name} has no docstring`];
+    }
+    const shown = symbol.getJsDocTags(checker).some((tag) => tag.name === "example");
+    return shown || isType({ symbol, reflection, ...entry }) ? [] : [`${name} has no example`];
+  };
+  return entries.flatMap(lacks);
+}
+
 /** Writes the pages into a folder, and returns those that have something on them. */
 export async function writeReference(folder: string): Promise<ReadonlySet<Page>> {
   const model = await readModel();
   const entries = [...model.entries, ...methodsAlone(model)].filter(
     (entry) => !entry.name.startsWith("_") && !isCallForms(entry),
   );
+  const lacking = incomplete(model.entries, model);
+  if (lacking.length > 0) throw new Error(lacking.join("\n"));
   const places = new Map<string, string>();
   for (const entry of entries) {
     if (entry.space !== "" || entry.reflection.kind === ReflectionKind.Reference) continue;

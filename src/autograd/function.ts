@@ -6,7 +6,20 @@ import { checkInplace, rebase, viewOf } from "./inplace.ts";
 import { noGrad } from "./mode.ts";
 import { freedMessage, type Grads, metaOf, Node, recording, requiresGrad, SavedTensor } from "./node.ts";
 
-/** What `forward` tells `backward`; any further fields are kept as they are. */
+/**
+ * What `forward` tells `backward`; any further fields are kept as they are.
+ * @example
+ * class Cube extends autograd.Function {
+ *   static override forward(ctx: autograd.FunctionCtx, x: torch.Tensor): torch.Tensor {
+ *     ctx.saveForBackward(x);
+ *     return x.pow(3);
+ *   }
+ *   static override backward(ctx: autograd.FunctionCtx, g: torch.Tensor): torch.Tensor {
+ *     return g.mul(ctx.savedTensors[0]!.square()).mul(3);
+ *   }
+ * }
+ * autograd.grad((Cube.apply(w) as torch.Tensor).sum(), w)[0] // tensor([3., 3., 3.])
+ */
 export class FunctionCtx {
   /** Whether each argument of `apply` is a tensor that requires grad. */
   needsInputGrad: boolean[] = [];

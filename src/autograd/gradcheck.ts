@@ -6,7 +6,15 @@ import { grad } from "./backward.ts";
 import { noGrad } from "./mode.ts";
 import { requiresGrad } from "./node.ts";
 
-/** What `gradcheck` raises. */
+/**
+ * What `gradcheck` raises.
+ * @example
+ * try {
+ *   autograd.gradcheck((x: torch.Tensor) => x.mul(x.detach()), w.double());
+ * } catch (error) {
+ *   (error as Error).name // 'GradcheckError'
+ * }
+ */
 export class GradcheckError extends RuntimeError {
   override name = "GradcheckError";
 }

@@ -10,7 +10,16 @@ export interface Warning {
 /** What happens to warnings of one code. */
 export type Action = "ignore" | "once" | "always" | "error";
 
-/** A warning that a filter turned into an error. */
+/**
+ * A warning that a filter turned into an error.
+ * @example
+ * try {
+ *   torch.warnings.filter("load-nothing", "error");
+ *   model.loadStateDict({ head: x }, { strict: false });
+ * } catch (error) {
+ *   (error as Error).name // 'UserWarning'
+ * }
+ */
 export class UserWarning extends Error {
   override name = "UserWarning";
 }

@@ -29,7 +29,10 @@ interface Weights {
 
 const pyBool = (value: boolean): string => (value ? "True" : "False");
 
-/** What the recurrent layers share; `H` is the hidden state as users have it. */
+/**
+ * What the recurrent layers share; `H` is the hidden state as users have it.
+ * @example new nn.LSTM(3, 4) instanceof nn.RNNBase // true
+ */
 export abstract class RNNBase<H> extends Module<[input: Tensor, hx?: H | null], [Tensor, H]> {
   readonly mode: Mode;
   readonly inputSize: number;

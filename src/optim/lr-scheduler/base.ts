@@ -68,6 +68,7 @@ export function restoreState(scheduler: object, state: SchedulerState, left: rea
  * The base of the schedulers that compute rates from the number of the epoch. `step()` is called after the optimizer's
  * steps, once per epoch or as the scheduler is meant; it writes `lr` into the optimizer's groups.
  * @see https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+ * @example new optim.lrScheduler.StepLR(optimizer, 10) instanceof optim.lrScheduler.LRScheduler // true
  */
 export abstract class LRScheduler {
   readonly optimizer: Optimizer;
