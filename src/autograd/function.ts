@@ -10,11 +10,11 @@ import { freedMessage, type Grads, metaOf, Node, recording, requiresGrad, SavedT
  * What `forward` tells `backward`; any further fields are kept as they are.
  * @example
  * class Cube extends autograd.Function {
- *   static override forward(ctx: autograd.FunctionCtx, x: torch.Tensor): torch.Tensor {
+ *   static forward(ctx: autograd.FunctionCtx, x: torch.Tensor): torch.Tensor {
  *     ctx.saveForBackward(x);
  *     return x.pow(3);
  *   }
- *   static override backward(ctx: autograd.FunctionCtx, g: torch.Tensor): torch.Tensor {
+ *   static backward(ctx: autograd.FunctionCtx, g: torch.Tensor): torch.Tensor {
  *     return g.mul(ctx.savedTensors[0]!.square()).mul(3);
  *   }
  * }
