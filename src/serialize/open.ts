@@ -113,7 +113,11 @@ export class Checkpoint {
 /**
  * Opens a zip checkpoint, a TorchScript archive or a safetensors file without reading its tensors. HTTP servers are
  * asked for ranges.
- * @example const file = await torch.serialization.open("model.pt"); const w = await file.tensor("fc.weight"); file.close();
+ * @example
+ * const file = await torch.serialization.open("model.pt");
+ * const weight = await file.tensor("fc.weight");
+ * file.close();
+ * weight.shape // torch.Size([2, 3])
  */
 export async function open(src: LoadSource, options: OpenOptions = {}): Promise<Checkpoint> {
   for (const key of Object.keys(options)) {
