@@ -31,5 +31,8 @@ export const blas: BlasBackend = {
   },
 };
 
-/** Apple's GPUs, which PyTorch programs ask for: there are none here. */
+/**
+ * Apple's GPUs, which PyTorch programs ask for: there are none here.
+ * @example torch.backends.mps.isAvailable() // false
+ */
 export const mps: { isAvailable(): boolean; isBuilt(): boolean } = { isAvailable: () => false, isBuilt: () => false };

@@ -33,7 +33,10 @@ function products(): string {
   return blasSwitch.enabled ? name : `${name}, switched off`;
 }
 
-/** A description of this build, the engine it runs on and what it found there, in a few lines. */
+/**
+ * A description of this build, the engine it runs on and what it found there, in a few lines.
+ * @example torch.config.show().startsWith("Cresset") // true
+ */
 export function show(): string {
   const lines = [
     `engine: ${engine()}`,

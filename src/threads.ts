@@ -15,7 +15,10 @@ export function setNumThreads(int: number): void {
   chooseThreads(int);
 }
 
-/** How many threads a kernel may run on. */
+/**
+ * How many threads a kernel may run on.
+ * @example torch.getNumThreads() >= 1 // true
+ */
 export function getNumThreads(): number {
   return heap().shared ? threadCount() : 1;
 }
@@ -23,7 +26,7 @@ export function getNumThreads(): number {
 /**
  * Resolves when everything that was asked of a device is done. The CPU works at once, so this only lets memory that
  * nobody holds come back, which in a page needs a task of its own: await it (or `read()`) once per step there.
- * @example loss.backward(); optimizer.step(); await torch.synchronize();
+ * @example await torch.synchronize()
  */
 export async function synchronize(device?: Device | string): Promise<void> {
   if (typeof device === "string") parseDevice(device);

@@ -1,5 +1,5 @@
 /** The examples print what PyTorch printed for the same programs (rows of test/behaviours). */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -170,4 +170,21 @@ test("04-clone-and-deepcopy prints rows S16, S67, S96, S95, S101, S98, S20 and S
     "true false",
     "a model can be cloned: false",
   ]);
+});
+
+test.each([
+  ["00-state-dict", ["state-dict-drifted", "load-aliased"]],
+  ["01-copies", []],
+  ["02-memo", []],
+  ["03-copy-weights", ["optimizer-other-model"]],
+  ["04-clone-and-deepcopy", []],
+])("%s warns of the misuse that it shows, and of nothing else", (example, codes) => {
+  const { stderr } = spawnSync(process.execPath, ["--import", "tsx", `examples/${example}.ts`], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect([...stderr.matchAll(/UserWarning: .* See docs\/pitfalls\.md#(\S+) \(at /g)].map(([, code]) => code)).toEqual(
+    codes,
+  );
+  expect(stderr.match(/Warning/g)?.length ?? 0).toBe(codes.length);
 });

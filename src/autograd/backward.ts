@@ -98,7 +98,7 @@ function edge(t: Tensor): Node {
 /**
  * The gradients of `outputs` with respect to `inputs`, without touching any `grad`.
  * @throws RuntimeError where an input was not used, unless `allowUnused`.
- * @example const [gx] = torch.autograd.grad(y.sum(), [x], { createGraph: true })
+ * @example torch.autograd.grad(w.square().sum(), [w]) // [ tensor([2., 2., 2.]) ]
  */
 export function grad(
   outputs: TensorOrList,

@@ -6,7 +6,20 @@ import { checkInplace, rebase, viewOf } from "./inplace.ts";
 import { noGrad } from "./mode.ts";
 import { freedMessage, type Grads, metaOf, Node, recording, requiresGrad, SavedTensor } from "./node.ts";
 
-/** What `forward` tells `backward`; any further fields are kept as they are. */
+/**
+ * What `forward` tells `backward`; any further fields are kept as they are.
+ * @example
+ * class Cube extends autograd.Function {
+ *   static forward(ctx: autograd.FunctionCtx, x: torch.Tensor): torch.Tensor {
+ *     ctx.saveForBackward(x);
+ *     return x.pow(3);
+ *   }
+ *   static backward(ctx: autograd.FunctionCtx, g: torch.Tensor): torch.Tensor {
+ *     return g.mul(ctx.savedTensors[0]!.square()).mul(3);
+ *   }
+ * }
+ * autograd.grad((Cube.apply(w) as torch.Tensor).sum(), w)[0] // tensor([3., 3., 3.])
+ */
 export class FunctionCtx {
   /** Whether each argument of `apply` is a tensor that requires grad. */
   needsInputGrad: boolean[] = [];
@@ -77,11 +90,22 @@ interface FunctionClass {
 /**
  * The base of operations with a derivative of one's own: static `forward(ctx, ...args)`, or `forward(...args)` with
  * `setupContext(ctx, inputs, output)`, and static `backward(ctx, ...gradOutputs)`.
- * @example class Exp extends autograd.Function {
- *   static forward(ctx, x) { const y = x.exp(); ctx.saveForBackward(y); return y; }
- *   static backward(ctx, g) { return g.mul(ctx.savedTensors[0]); }
+ * @throws RuntimeError if `forward` is missing, or `backward` when a gradient is asked for.
+ * @see https://docs.pytorch.org/docs/stable/notes/extending.html
+ * @example
+ * class Exp extends torch.autograd.Function {
+ *   static forward(ctx: torch.autograd.FunctionCtx, x: torch.Tensor) {
+ *     const y = x.exp();
+ *     ctx.saveForBackward(y);
+ *     return y;
+ *   }
+ *   static backward(ctx: torch.autograd.FunctionCtx, g: torch.Tensor) {
+ *     return g.mul(ctx.savedTensors[0]!);
+ *   }
  * }
- * Exp.apply(x)
+ * const x = torch.zeros(2, { requiresGrad: true });
+ * Exp.apply(x).sum().backward();
+ * x.grad // tensor([1., 1.])
  */
 class CustomFunction {
   constructor() {

@@ -6,7 +6,15 @@ import { grad } from "./backward.ts";
 import { noGrad } from "./mode.ts";
 import { requiresGrad } from "./node.ts";
 
-/** What `gradcheck` raises. */
+/**
+ * What `gradcheck` raises.
+ * @example
+ * try {
+ *   autograd.gradcheck((x: torch.Tensor) => x.mul(x.detach()), w.double());
+ * } catch (error) {
+ *   (error as Error).name // 'GradcheckError'
+ * }
+ */
 export class GradcheckError extends RuntimeError {
   override name = "GradcheckError";
 }
@@ -40,7 +48,7 @@ function differentiableOutputs(result: unknown): Tensor[] {
 /**
  * Whether the gradients of `func` agree with central differences in every element; float64 inputs are needed for that.
  * @throws GradcheckError with both Jacobians where they differ, unless `raiseException` is false.
- * @example torch.autograd.gradcheck((x) => x.exp(), torch.randn(3, { dtype: "float64", requiresGrad: true }))
+ * @example torch.autograd.gradcheck((x: torch.Tensor) => x.exp(), w.double()) // true
  */
 export function gradcheck(func: Checked, inputs: Values, options: GradcheckOptions = {}): boolean {
   const { raiseException = true, ...rest } = options;
@@ -186,7 +194,10 @@ function analyticJacobians(output: Tensor, wanted: readonly Tensor[]): Jacobian[
   return jacobians;
 }
 
-/** Whether the second derivatives of `func` agree with differences of its first ones. */
+/**
+ * Whether the second derivatives of `func` agree with differences of its first ones.
+ * @example torch.autograd.gradgradcheck((x: torch.Tensor) => x.pow(3), w.double()) // true
+ */
 export function gradgradcheck(
   func: Checked,
   inputs: Values,

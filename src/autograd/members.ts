@@ -18,11 +18,21 @@ export interface HookHandle {
 export type TensorHook = (grad: Tensor) => Tensor | undefined | null | void;
 
 export interface AutogradMembers {
-  /** Whether operations on this tensor are recorded; settable on leaves. */
+  /**
+   * Whether operations on this tensor are recorded; settable on leaves.
+   * @throws RuntimeError for integers, or when it is cleared on a tensor that was computed.
+   */
   requiresGrad: boolean;
-  /** The accumulated gradient of a leaf, or null. */
+  /**
+   * The accumulated gradient of a leaf, or null. `backward()` adds to it. Of a tensor that was computed it is null,
+   * with a warning, unless `retainGrad()` was called.
+   * @throws RuntimeError when set to a tensor of another size, dtype or device.
+   */
   grad: Tensor | null;
-  /** The node that made this tensor, or null for a leaf. */
+  /**
+   * The node that made this tensor, or null for a leaf.
+   * @example w.mul(2).gradFn!.name() // 'MulBackward0'
+   */
   readonly gradFn: Node | null;
   /** Whether no recorded operation made it. */
   readonly isLeaf: boolean;
@@ -30,21 +40,52 @@ export interface AutogradMembers {
   readonly retainsGrad: boolean;
   /** The tensor that this one is a view of, always the root; null for others. */
   readonly _base: Tensor | null;
-  /** The same storage as a leaf with a version of its own; setting it points this tensor at another's storage. */
+  /**
+   * The same storage as a leaf with a version of its own; setting it points this tensor at another's storage. What is
+   * written through it autograd cannot see, so gradients may become wrong: `x.detach()` is checked.
+   * @example w.data // tensor([1., 1., 1.])
+   */
   data: Tensor;
   _isView(): boolean;
   isInference(): boolean;
   /** Sets `requiresGrad` and returns this tensor. */
   requiresGrad_(requiresGrad?: boolean): this;
-  /** A leaf over the same storage, with the same version. */
+  /**
+   * A leaf over the same storage, with the same version. It is a view: writes are seen on both sides, and count as
+   * writes to this tensor.
+   * @example w.detach().requiresGrad // false
+   */
   detach(): Tensor;
   /** Makes this tensor a leaf; views refuse. */
   detach_(): this;
-  /** Sums gradients into the leaves that this tensor came from. */
+  /**
+   * Sums gradients into the leaves that this tensor came from. A tensor of one element needs no `gradient`; others need
+   * one of their shape. The graph is freed unless `retainGraph`; `createGraph` records the gradients for second
+   * derivatives; `inputs` limits what is summed into.
+   * @throws RuntimeError where the tensor has no history, is no scalar and has no gradient given, the graph was freed,
+   *   or a saved tensor was written to.
+   * @example
+   * w.square().sum().backward();
+   * w.grad // tensor([2., 2., 2.])
+   */
   backward(gradient?: Tensor | null | BackwardOptionsObject, options?: BackwardArguments): void;
-  /** Keeps the gradient of this non-leaf in `grad`. */
+  /**
+   * Keeps the gradient of this non-leaf in `grad`.
+   * @example
+   * const y = w.mul(2);
+   * y.retainGrad();
+   * y.sum().backward();
+   * y.grad // tensor([1., 1., 1.])
+   */
   retainGrad(): void;
-  /** Calls `hook` with the gradient each time it is computed. */
+  /**
+   * Calls `hook` with the gradient each time it is computed. What it returns replaces the gradient. `remove()` of the
+   * result takes it away.
+   * @example
+   * w.registerHook((g) => g.mul(10));
+   * w.sum().backward();
+   * w.grad // tensor([10., 10., 10.])
+   */
   registerHook(hook: TensorHook): HookHandle;
   /** Calls `hook` with this leaf after a gradient was added to `grad`. */
   registerPostAccumulateGradHook(hook: (leaf: Tensor) => void): HookHandle;

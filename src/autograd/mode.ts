@@ -71,15 +71,23 @@ const modeOf =
     within(state, fn) as never;
 
 /**
- * Results do not require grad, and leaves may be written in place.
- * @example torch.noGrad(() => w.sub_(w.grad.mul(0.1)))
+ * Results do not require grad, and leaves may be written in place. Takes a function, also an async one (until it
+ * settles), or is a guard: `using _ = torch.noGrad()`.
+ * @example torch.noGrad(() => w.mul(2)).requiresGrad // false
+ * @throws RuntimeError where guards are left in another order than they were entered.
  */
 export const noGrad: Mode = modeOf({ grad: false });
 
-/** Records again within `noGrad`. */
+/**
+ * Records again within `noGrad`.
+ * @example torch.noGrad(() => torch.enableGrad(() => w.mul(2))).requiresGrad // true
+ */
 export const enableGrad: Mode = modeOf({ grad: true });
 
-/** As `noGrad`, and tensors made inside can never enter autograd. */
+/**
+ * As `noGrad`, and tensors made inside can never enter autograd.
+ * @example torch.inferenceMode(() => w.mul(2)).requiresGrad // false
+ */
 export function inferenceMode<R>(fn: () => R): R;
 export function inferenceMode(enabled?: boolean): ModeGuard;
 export function inferenceMode<R>(enabled: boolean, fn: () => R): R;
@@ -89,7 +97,10 @@ export function inferenceMode(first?: boolean | (() => unknown), fn?: () => unkn
   return within(enabled ? { grad: false, inference: true } : { grad: true, inference: false }, body);
 }
 
-/** Switches recording on or off: at once without `fn`, else while `fn` runs. The guard restores what was before. */
+/**
+ * Switches recording on or off: at once without `fn`, else while `fn` runs. The guard restores what was before.
+ * @example torch.setGradEnabled(false, () => w.mul(2)).requiresGrad // false
+ */
 export function setGradEnabled(enabled: boolean): ModeGuard;
 export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
 export function setGradEnabled(enabled: boolean, fn?: () => unknown): unknown {
@@ -111,10 +122,21 @@ class SwitchGuard {
   }
 }
 
+/**
+ * Whether operations are recorded now.
+ * @example torch.noGrad(() => torch.isGradEnabled()) // false
+ */
 export const isGradEnabled = (): boolean => mode.grad;
+/**
+ * Whether inference mode is on.
+ * @example torch.inferenceMode(() => torch.isInferenceModeEnabled()) // true
+ */
 export const isInferenceModeEnabled = (): boolean => mode.inference;
 
-/** Remembers the forward line of every operation, and names it when its backward fails or gives NaN. */
+/**
+ * Remembers the forward line of every operation, and names it when its backward fails or gives NaN.
+ * @example autograd.detectAnomaly(() => w.mul(2).sum().backward())
+ */
 export function detectAnomaly<R>(fn: () => R, options?: { checkNan?: boolean }): R;
 export function detectAnomaly(options?: { checkNan?: boolean }): ModeGuard;
 export function detectAnomaly(first?: unknown, second?: { checkNan?: boolean }): unknown {
@@ -123,12 +145,18 @@ export function detectAnomaly(first?: unknown, second?: { checkNan?: boolean }):
   return within({ anomaly: true, checkNan: options?.checkNan ?? true }, body);
 }
 
-/** Switches anomaly detection on or off for good. */
+/**
+ * Switches anomaly detection on or off for good.
+ * @example
+ * autograd.setDetectAnomaly(true);
+ * autograd.setDetectAnomaly(false);
+ */
 export function setDetectAnomaly(enabled: boolean, checkNan = true): void {
   mode.anomaly = enabled;
   mode.checkNan = checkNan;
 }
 
+/** Whether anomaly detection is on. */
 export const isAnomalyEnabled = (): boolean => mode.anomaly;
 
 /** Runs library code with recording as given, without the cost of a guard. */

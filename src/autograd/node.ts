@@ -30,7 +30,10 @@ export type NodeHook = (...grads: [Grads] | [Grads, Grads]) => Grads | undefined
 
 let sequence = 0;
 
-/** One recorded operation. */
+/**
+ * One recorded operation.
+ * @example w.mul(2).gradFn instanceof autograd.Node // true
+ */
 export abstract class Node implements GradFn {
   /** PyTorch's name of it, such as `MulBackward0`. */
   readonly title: string;

@@ -162,7 +162,9 @@ function listen(server: Server, port: number): Promise<number> {
 /**
  * Serves the lens on this computer's loopback address until `close` is called. Throws before anything is served where a
  * file does not exist or the pages are not built.
- * @example const { url, close } = await serveLens({ files: ["best.pt", "last.pt"] })
+ * @example
+ * const { url, close } = await serveLens({ files: ["model.pt"] });
+ * await close();
  */
 export async function serveLens(options: LensOptions = {}): Promise<LensServer> {
   const { files = [], demo = false, port = 0, pages = pagesFolder() } = options;

@@ -6,7 +6,10 @@ import { printsAs } from "./symbols.ts";
 const known =
   "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, ort, xla, lazy, vulkan, mps, meta, hpu, privateuseone";
 
-/** A kind of device and, where there are several, its number. */
+/**
+ * A kind of device and, where there are several, its number.
+ * @example torch.device("cpu").type // 'cpu'
+ */
 export class Device {
   readonly type: string;
   readonly index: number | null;

@@ -45,7 +45,10 @@ export interface TypedArrayConstructor {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** An element type. Compare with `===`; the twelve instances are the only ones that users meet. */
+/**
+ * An element type. Compare with `===`; the twelve instances are the only ones that users meet.
+ * @example torch.float32.itemsize // 4
+ */
 export class DType {
   readonly name: DTypeName;
   /** What kernels call it. */
@@ -134,18 +137,66 @@ export class DType {
 
 printsAs(DType);
 
+/**
+ * Truth values, one byte each.
+ * @example torch.tensor([1, 0], { dtype: torch.bool }) // tensor([ True, False])
+ */
 export const bool: DType = new DType(0, "bool", 1, "bool", "i32", Uint8Array, "Bool");
+/**
+ * Whole numbers from 0 to 255; arithmetic wraps around.
+ * @example torch.tensor([255], { dtype: torch.uint8 }).add(1) // tensor([0], dtype=torch.uint8)
+ */
 export const uint8: DType = new DType(1, "uint8", 1, "int", "i32", Uint8Array, "Byte");
+/**
+ * Whole numbers from -128 to 127; arithmetic wraps around.
+ * @example torch.tensor([127], { dtype: torch.int8 }).add(1) // tensor([-128], dtype=torch.int8)
+ */
 export const int8: DType = new DType(2, "int8", 1, "int", "i32", Int8Array, "Char");
+/**
+ * Whole numbers of 16 bits.
+ * @example torch.tensor([1], { dtype: torch.int16 }) // tensor([1], dtype=torch.int16)
+ */
 export const int16: DType = new DType(3, "int16", 2, "int", "i32", Int16Array, "Short");
+/**
+ * Whole numbers of 32 bits.
+ * @example torch.tensor([1], { dtype: torch.int32 }) // tensor([1], dtype=torch.int32)
+ */
 export const int32: DType = new DType(4, "int32", 4, "int", "i32", Int32Array, "Int");
+/**
+ * Whole numbers of 64 bits: indices and class targets. `item()` of one beyond 2^53 needs `{ bigint: true }`.
+ * @example torch.tensor([1], { dtype: torch.int64 }) // tensor([1])
+ */
 export const int64: DType = new DType(5, "int64", 8, "int", "i64", BigInt64Array, "Long");
+/**
+ * Floats of 16 bits, 11 of them significant: computed in float32 and rounded once.
+ * @example torch.tensor([0.1], { dtype: torch.float16 }) // tensor([0.1000], dtype=torch.float16)
+ */
 export const float16: DType = new DType(6, "float16", 2, "float", "f32", Uint16Array, "Half");
+/**
+ * Floats of 16 bits, 8 of them significant, with float32's range: computed in float32 and rounded once.
+ * @example torch.tensor([0.1], { dtype: torch.bfloat16 }) // tensor([0.1001], dtype=torch.bfloat16)
+ */
 export const bfloat16: DType = new DType(7, "bfloat16", 2, "float", "f32", Uint16Array, "BFloat16");
+/**
+ * Floats of 32 bits: the default of numbers.
+ * @example torch.tensor([0.1], { dtype: torch.float32 }) // tensor([0.1000])
+ */
 export const float32: DType = new DType(8, "float32", 4, "float", "f32", Float32Array, "Float");
+/**
+ * Floats of 64 bits: JavaScript's numbers.
+ * @example torch.tensor([0.1], { dtype: torch.float64 }) // tensor([0.1000], dtype=torch.float64)
+ */
 export const float64: DType = new DType(9, "float64", 8, "float", "f64", Float64Array, "Double");
 
+/**
+ * Complex numbers of two float32.
+ * @example torch.zeros(1, { dtype: torch.complex64 }) // tensor([0.+0.j])
+ */
 export const complex64: DType = new DType(10, "complex64", 8, "complex", "f32", Float32Array, "ComplexFloat");
+/**
+ * Complex numbers of two float64.
+ * @example torch.zeros(1, { dtype: torch.complex128 }) // tensor([0.+0.j], dtype=torch.complex128)
+ */
 export const complex128: DType = new DType(11, "complex128", 16, "complex", "f64", Float64Array, "ComplexDouble");
 
 /** All dtypes by name, in table order. */

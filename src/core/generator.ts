@@ -18,7 +18,12 @@ const stateBytes = 5056;
 const legacyBytes = 5048;
 const at = { left: 8, seeded: 12, next: 16, words: 24, normal: 5024, hasNormal: 5040, float: 5048, hasFloat: 5052 };
 
-/** The state as a tensor; installed by ops/rng. */
+/**
+ * The state as a tensor; installed by ops/rng.
+ * @example
+ * const g = new torch.Generator().manualSeed(0);
+ * torch.rand(1, { generator: g }) // tensor([0.4963])
+ */
 export interface Generator {
   /** The whole state, as a uint8 tensor of PyTorch's layout. */
   getState(): Tensor;
@@ -194,5 +199,8 @@ function twist(u: number, v: number): number {
   return (mixed >>> 1) ^ (-(v & 1) & 0x9908b0df);
 }
 
-/** The generator that draws when none is named; as PyTorch's, it starts from a seed that nobody can foresee. */
+/**
+ * The generator that draws when none is named; as PyTorch's, it starts from a seed that nobody can foresee.
+ * @example torch.defaultGenerator.manualSeed(0) === torch.defaultGenerator // true
+ */
 export const defaultGenerator: Generator = new Generator(cpu, true);

@@ -3,7 +3,10 @@
 import { check, IndexError } from "./errors.ts";
 import { printsAs } from "./symbols.ts";
 
-/** `torch.Size`: a read-only array of numbers that prints as PyTorch's. */
+/**
+ * `torch.Size`: a read-only array of numbers that prints as PyTorch's.
+ * @example x.shape.numel() // 6
+ */
 export class Size extends Array<number> {
   constructor(sizes: number | Iterable<number> = 0) {
     super(typeof sizes === "number" ? sizes : 0);

@@ -1,4 +1,5 @@
 /** Who holds which bytes of the heap: slabs for small storages, blocks for large ones; `generations.ts` takes them back. */
+import { collector } from "./collector.ts";
 import { Generations, type Hold, Reservation } from "./generations.ts";
 import { type Heap, OutOfMemoryError } from "./heap.ts";
 
@@ -134,10 +135,17 @@ function allocate(bytes: number): number {
     return heap().alloc(bytes);
   } catch (error) {
     if (!(error instanceof OutOfMemoryError)) throw error;
-    const sizes = liveBlocks();
-    const largest = sizes.slice(0, 3).join(", ") || "0";
-    throw new OutOfMemoryError(`${error.message} The largest of ${sizes.length} live storages have ${largest} bytes.`);
+    throw new OutOfMemoryError(`${error.message} ${adviceWhenFull()}`);
   }
+}
+
+/** What holds the memory; where only finalizers give it back, nobody knows, and what there is to do. */
+function adviceWhenFull(): string {
+  if (collector() === null) {
+    return "Here memory comes back only while a loop awaits torch.synchronize() or x.read(), or within torch.scope().";
+  }
+  const sizes = liveBlocks();
+  return `The largest of ${sizes.length} live storages have ${sizes.slice(0, 3).join(", ") || "0"} bytes.`;
 }
 
 /** Bytes of the live storages that have a block of their own, the largest first. */

@@ -15,10 +15,17 @@ export type Operand = Tensor | Scalar;
 
 let defaultDType: DType = float32;
 
-/** The dtype of floats that nobody gave a dtype; float32 unless set. */
+/**
+ * The dtype of floats that nobody gave a dtype; float32 unless set.
+ * @example torch.getDefaultDtype() // torch.float32
+ */
 export const getDefaultDtype = (): DType => defaultDType;
 
-/** Sets the default float dtype. */
+/**
+ * Sets the default float dtype.
+ * @throws TypeError for a dtype that is no floating-point one.
+ * @example torch.setDefaultDtype(torch.float32)
+ */
 export function setDefaultDtype(dtype: DType): void {
   check(dtype.category === "float", () => "only floating-point types are supported as the default type", TypeError);
   defaultDType = dtype;

@@ -68,7 +68,10 @@ const brand: unique symbol = Symbol.for("cresset.Tensor") as never;
 /** What only tensors of this copy of the package extend: quicker to ask for than their brand. */
 class Own {}
 
-/** A multi-dimensional array of one dtype that shares its storage with its views. */
+/**
+ * A multi-dimensional array of one dtype that shares its storage with its views.
+ * @example x.T // tensor([[0., 3.], [1., 4.], [2., 5.]])
+ */
 export class Tensor extends Own {
   /** Not for users: the library's own view of the tensor. */
   readonly impl: TensorImpl;
@@ -83,7 +86,10 @@ export class Tensor extends Own {
     this.impl = first instanceof TensorImpl ? first : Tensor.legacy(args);
   }
 
-  /** Makes the inside for the legacy constructor; installed by ops/create. */
+  /**
+   * Makes the inside for the legacy constructor; installed by ops/create.
+   * @internal
+   */
   static legacy: (args: unknown[]) => TensorImpl;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -112,7 +118,10 @@ export class Tensor extends Own {
     return this.impl.layout.rank;
   }
 
-  /** Number of elements. */
+  /**
+   * Number of elements.
+   * @example x.numel() // 6
+   */
   numel(): number {
     return this.impl.layout.numel;
   }
@@ -122,18 +131,28 @@ export class Tensor extends Own {
     return this.impl.layout.numel;
   }
 
-  /** Position of the first element in the storage, in elements. */
+  /**
+   * Position of the first element in the storage, in elements.
+   * @example x.at(1).storageOffset() // 3
+   */
   storageOffset(): number {
     return this.impl.layout.offset;
   }
 
-  /** The storage that this tensor shares with its views. */
+  /**
+   * The storage that this tensor shares with its views.
+   * @example x.untypedStorage().nbytes // 24
+   */
   untypedStorage(): Storage {
     this.impl.storage.escaped = true;
     return this.impl.storage;
   }
 
-  /** Address of the first element, in bytes: the storage's `dataPtr()` plus the offset. */
+  /**
+   * Address of the first element, in bytes: the storage's `dataPtr()` plus the offset. Equal for tensors that begin at
+   * one element; `torch.lens.sharing` says how much two share.
+   * @example x.dataPtr() === x.T.dataPtr() // true
+   */
   dataPtr(): number {
     return this.impl.storage.dataPtr() + this.impl.layout.offset * this.impl.dtype.itemsize;
   }
@@ -174,7 +193,10 @@ export interface Tensor
 printsAs(Tensor);
 Object.defineProperty(Tensor.prototype, brand, { value: true });
 
-/** Whether a value is a Tensor, also of another copy of this package. */
+/**
+ * Whether a value is a Tensor, also of another copy of this package.
+ * @example torch.isTensor(x) // true
+ */
 export function isTensor(value: unknown): value is Tensor {
   return typeof value === "object" && value !== null && (value instanceof Own || brand in value);
 }

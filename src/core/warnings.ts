@@ -10,7 +10,16 @@ export interface Warning {
 /** What happens to warnings of one code. */
 export type Action = "ignore" | "once" | "always" | "error";
 
-/** A warning that a filter turned into an error. */
+/**
+ * A warning that a filter turned into an error.
+ * @example
+ * try {
+ *   torch.warnings.filter("load-nothing", "error");
+ *   model.loadStateDict({ head: x }, { strict: false });
+ * } catch (error) {
+ *   (error as Error).name // 'UserWarning'
+ * }
+ */
 export class UserWarning extends Error {
   override name = "UserWarning";
 }
@@ -25,7 +34,10 @@ const timesByCode = new Map<string, number>();
 /** Looking up where a warning comes from takes microseconds: after so many of one code nobody reads another. */
 const mostPlaces = 200;
 
-/** Where a warning that came later than its cause belongs: the line of the cause. */
+/**
+ * Where a warning that came later than its cause belongs: the line of the cause.
+ * @internal
+ */
 export interface Cause {
   readonly at: string | null;
 }
@@ -33,6 +45,7 @@ export interface Cause {
 /**
  * Issues a warning: `"once"` per text unless a filter for its code says otherwise; with `placed`, once per text and
  * line of user code, which the console shows.
+ * @internal
  */
 export function warn(code: string, message: string, placed: boolean | Cause = false): void {
   for (const list of recorders) list.push({ code, message });
@@ -62,7 +75,10 @@ function ownFolder(): string | null {
   return new URL(up, url).href.replace(/^file:\/\//, "");
 }
 
-/** The line of user code that called into the package, as `file:line:column`; null where there is none to be seen. */
+/**
+ * The line of user code that called into the package, as `file:line:column`; null where there is none to be seen.
+ * @internal
+ */
 export function place(): string | null {
   const path = ownFolder();
   if (path === null) return null;
@@ -87,7 +103,10 @@ export function filter(code: string, action: Action): void {
   actions.set(code, action);
 }
 
-/** Forgets all filters and which warnings were shown. */
+/**
+ * Forgets all filters and which warnings were shown.
+ * @example torch.warnings.reset();
+ */
 export function reset(): void {
   actions.clear();
   seen.clear();
@@ -97,6 +116,7 @@ export function reset(): void {
 /**
  * Calls `fn` before a recording ends, so that advice which waits for what comes next is given in time; with `atStart`
  * before it begins, too, since what came before does not count.
+ * @internal
  */
 export function onSettle(fn: () => void, atStart = false): void {
   settlers.set(fn, atStart);
@@ -113,7 +133,7 @@ function finish(list: Warning[]): Warning[] {
 
 /**
  * The warnings that `fn` causes, in order, also those that a filter silences. An async `fn` gives a promise.
- * @example const [w] = torch.warnings.record(() => y.grad)
+ * @example torch.warnings.record(() => w.mul(2).grad).map(({ code }) => code) // [ 'non-leaf-grad' ]
  */
 export function record(fn: () => Promise<unknown>): Promise<Warning[]>;
 export function record(fn: () => unknown): Warning[];

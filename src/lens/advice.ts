@@ -89,7 +89,10 @@ const texts: Readonly<Record<AdviceCode, string>> = {
     "x.clone().",
 };
 
-/** Every code, for the guide. */
+/**
+ * Every code, for the guide.
+ * @example torch.lens.adviceCodes.includes("load-aliased") // true
+ */
 export const adviceCodes: readonly AdviceCode[] = Object.keys(texts) as AdviceCode[];
 
 /** Gives a warning; `detail` says what it is about, such as a name, and `cause` where it was, if not here. */

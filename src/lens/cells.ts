@@ -25,7 +25,7 @@ const mostCrossing = 65536;
  * partly (`full: false`) or not.
  * @example
  * const [storage] = torch.lens.map({ row: torch.zeros(2, 3).T.at(0) }).storages;
- * torch.lens.cells(storage.tensors[0]) // bytes 0 to 4 and 12 to 16
+ * torch.lens.cells(storage!.tensors[0]!) // bytes 0 to 4 and 12 to 16
  */
 export function cells(tensor: MappedTensor, options: CellsOptions = {}): Run[] {
   const { from = tensor.start, to = tensor.end, most = 256 } = options;

@@ -31,7 +31,10 @@ export function enable(on = true): void {
   untap();
 }
 
-/** Whether the lens is on. */
+/**
+ * Whether the lens is on.
+ * @example torch.lens.isEnabled() // true
+ */
 export const isEnabled = (): boolean => stop !== null;
 
 /**

@@ -15,13 +15,19 @@ export interface MemoryStats {
   readonly liveStorages: number;
 }
 
-/** What the heap holds. Garbage counts until it is collected: call `collect()` first for exact numbers. */
+/**
+ * What the heap holds. Garbage counts until it is collected: call `collect()` first for exact numbers. In bytes.
+ * @example torch.memory.stats()
+ */
 export function stats(): MemoryStats {
   const { allocated, reserved, peak } = heap();
   return { allocated, reserved, peak, liveStorages: liveBlocks().length };
 }
 
-/** Collects garbage now and takes back its memory; in browsers it can only take back what was collected already. */
+/**
+ * Collects garbage now and takes back its memory; in browsers it can only take back what was collected already.
+ * @example torch.memory.collect()
+ */
 export function collect(): void {
   collectGarbage();
 }
@@ -41,7 +47,10 @@ interface Seen {
 let seen: Seen[] | null = null;
 let stopWatching: (() => void) | null = null;
 
-/** Starts or stops remembering where storages are made; it costs a stack trace for each. Off by default. */
+/**
+ * Starts or stops remembering where storages are made; it costs a stack trace for each. Off by default.
+ * @example torch.memory.recordStacks(true);
+ */
 export function recordStacks(enabled: boolean): void {
   stopWatching?.();
   stopWatching = null;

@@ -11,7 +11,10 @@ import { Parameter } from "./parameter.ts";
 
 const inplace = (layer: { readonly inplace: boolean }): string => (layer.inplace ? ", inplace=True" : "");
 
-/** `x` where it is above `threshold`, else `value`. */
+/**
+ * `x` where it is above `threshold`, else `value`; any shape.
+ * @example new nn.Threshold(1, -1)(torch.tensor([0, 2])) // tensor([-1., 2.])
+ */
 export class Threshold extends Module {
   readonly threshold: number;
   readonly value: number;
@@ -34,7 +37,10 @@ export class Threshold extends Module {
   }
 }
 
-/** `max(x, 0)`. */
+/**
+ * `max(x, 0)`, elementwise; `inplace` writes into the input. The derivative at 0 is 0.
+ * @example new nn.ReLU()(torch.tensor([-1, 2])) // tensor([0., 2.])
+ */
 export class ReLU extends Module {
   readonly inplace: boolean;
 
@@ -53,7 +59,11 @@ export class ReLU extends Module {
   }
 }
 
-/** Leaky ReLU with a slope drawn at random in training. */
+/**
+ * `x` where positive, else `a * x`: in training `a` is drawn uniformly from [`lower`, `upper`] (1/8, 1/3) for each
+ * element, in `eval()` it is their mean.
+ * @example new nn.RReLU(0.5, 0.5).eval()(torch.tensor([-2, 2])) // tensor([-1., 2.])
+ */
 export class RReLU extends Module {
   readonly lower: number;
   readonly upper: number;
@@ -76,7 +86,11 @@ export class RReLU extends Module {
   }
 }
 
-/** `x` held between two bounds. */
+/**
+ * `min(max(x, minVal), maxVal)`, -1 and 1 by default.
+ * @throws ValueError "max_val must be larger than min_val".
+ * @example new nn.Hardtanh()(torch.tensor([-2, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export class Hardtanh extends Module {
   readonly minVal: number;
   readonly maxVal: number;
@@ -100,7 +114,10 @@ export class Hardtanh extends Module {
   }
 }
 
-/** `min(max(x, 0), 6)`. */
+/**
+ * `min(max(x, 0), 6)`, elementwise.
+ * @example new nn.ReLU6()(torch.tensor([-1, 7])) // tensor([0., 6.])
+ */
 export class ReLU6 extends Module {
   readonly inplace: boolean;
 
@@ -119,14 +136,20 @@ export class ReLU6 extends Module {
   }
 }
 
-/** `1 / (1 + exp(-x))`. */
+/**
+ * `1 / (1 + exp(-x))`, elementwise.
+ * @example new nn.Sigmoid()(torch.zeros(1)) // tensor([0.5000])
+ */
 export class Sigmoid extends Module {
   forward(input: Tensor): Tensor {
     return F.sigmoid(input);
   }
 }
 
-/** A sigmoid made of straight lines. */
+/**
+ * `min(max(x + 3, 0), 6) / 6`: a sigmoid made of straight lines.
+ * @example new nn.Hardsigmoid()(torch.tensor([-3, 0, 3])) // tensor([0.0000, 0.5000, 1.0000])
+ */
 export class Hardsigmoid extends Module {
   readonly inplace: boolean;
 
@@ -141,14 +164,21 @@ export class Hardsigmoid extends Module {
   }
 }
 
-/** The hyperbolic tangent. */
+/**
+ * The hyperbolic tangent, elementwise.
+ * @example new nn.Tanh()(torch.zeros(1)) // tensor([0.])
+ */
 export class Tanh extends Module {
   forward(input: Tensor): Tensor {
     return F.tanh(input);
   }
 }
 
-/** `x * sigmoid(x)`. */
+/**
+ * `x * sigmoid(x)`, also called swish.
+ * @see https://arxiv.org/abs/1702.03118
+ * @example new nn.SiLU()(torch.zeros(1)) // tensor([0.])
+ */
 export class SiLU extends Module {
   readonly inplace: boolean;
 
@@ -167,7 +197,11 @@ export class SiLU extends Module {
   }
 }
 
-/** `x * tanh(softplus(x))`. */
+/**
+ * `x * tanh(softplus(x))`.
+ * @see https://arxiv.org/abs/1908.08681
+ * @example new nn.Mish()(torch.zeros(1)) // tensor([0.])
+ */
 export class Mish extends Module {
   readonly inplace: boolean;
 
@@ -186,7 +220,11 @@ export class Mish extends Module {
   }
 }
 
-/** A SiLU made of straight lines. */
+/**
+ * `x * min(max(x + 3, 0), 6) / 6`: a SiLU made of straight lines.
+ * @see https://arxiv.org/abs/1905.02244
+ * @example new nn.Hardswish()(torch.tensor([0, 3])) // tensor([0., 3.])
+ */
 export class Hardswish extends Module {
   readonly inplace: boolean;
 
@@ -201,7 +239,11 @@ export class Hardswish extends Module {
   }
 }
 
-/** `x` where positive, else `alpha * (exp(x) - 1)`. */
+/**
+ * `x` where positive, else `alpha * (exp(x) - 1)`, alpha 1.
+ * @see https://arxiv.org/abs/1511.07289
+ * @example new nn.ELU()(torch.tensor([0, 2])) // tensor([0., 2.])
+ */
 export class ELU extends Module {
   readonly alpha: number;
   readonly inplace: boolean;
@@ -222,7 +264,11 @@ export class ELU extends Module {
   }
 }
 
-/** `x` where positive, else `alpha * (exp(x / alpha) - 1)`. */
+/**
+ * `x` where positive, else `alpha * (exp(x / alpha) - 1)`, alpha 1.
+ * @see https://arxiv.org/abs/1704.07483
+ * @example new nn.CELU()(torch.tensor([0, 2])) // tensor([0., 2.])
+ */
 export class CELU extends Module {
   readonly alpha: number;
   readonly inplace: boolean;
@@ -243,7 +289,11 @@ export class CELU extends Module {
   }
 }
 
-/** The self-normalising ELU. */
+/**
+ * The self-normalising ELU: `scale * ELU(x)` with alpha 1.6733 and scale 1.0507.
+ * @see https://arxiv.org/abs/1706.02515
+ * @example new nn.SELU()(torch.tensor([0, 1])) // tensor([0.0000, 1.0507])
+ */
 export class SELU extends Module {
   readonly inplace: boolean;
 
@@ -262,7 +312,12 @@ export class SELU extends Module {
   }
 }
 
-/** One half of the input times the sigmoid of the other. */
+/**
+ * The first half of the input along `dim` (-1) times the sigmoid of the second.
+ * @throws RuntimeError "Halving dimension must be even".
+ * @see https://arxiv.org/abs/1612.08083
+ * @example new nn.GLU()(torch.tensor([4, 0])) // tensor([2.])
+ */
 export class GLU extends Module {
   readonly dim: number;
 
@@ -281,7 +336,11 @@ export class GLU extends Module {
   }
 }
 
-/** `x` times the normal distribution function of `x`. */
+/**
+ * `x` times the normal distribution function of `x`; with `approximate: "tanh"` by that formula.
+ * @see https://arxiv.org/abs/1606.08415
+ * @example new nn.GELU()(torch.zeros(1)) // tensor([0.])
+ */
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
 
@@ -300,7 +359,10 @@ export class GELU extends Module {
   }
 }
 
-/** `x` where its size is above `lambd`, else 0. */
+/**
+ * `x` where its size is above `lambd` (0.5), else 0.
+ * @example new nn.Hardshrink()(torch.tensor([0.2, 2])) // tensor([0., 2.])
+ */
 export class Hardshrink extends Module {
   readonly lambd: number;
 
@@ -319,7 +381,10 @@ export class Hardshrink extends Module {
   }
 }
 
-/** `x` where positive, else `negativeSlope * x`. */
+/**
+ * `x` where positive, else `negativeSlope * x` (0.01).
+ * @example new nn.LeakyReLU(0.5)(torch.tensor([-2, 2])) // tensor([-1., 2.])
+ */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
   readonly inplace: boolean;
@@ -340,14 +405,20 @@ export class LeakyReLU extends Module {
   }
 }
 
-/** The logarithm of the sigmoid. */
+/**
+ * `log(1 / (1 + exp(-x)))`, exact for large sizes.
+ * @example new nn.LogSigmoid()(torch.zeros(1)) // tensor([-0.6931])
+ */
 export class LogSigmoid extends Module {
   forward(input: Tensor): Tensor {
     return F.logsigmoid(input);
   }
 }
 
-/** A smooth `max(x, 0)`. */
+/**
+ * `log(1 + exp(beta * x)) / beta`: a smooth `max(x, 0)`; the identity where `beta * x` is above `threshold` (20).
+ * @example new nn.Softplus()(torch.zeros(1)) // tensor([0.6931])
+ */
 export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
@@ -368,7 +439,11 @@ export class Softplus extends Module {
   }
 }
 
-/** `x` moved towards 0 by `lambd`. */
+/**
+ * `x` moved towards 0 by `lambd` (0.5), at most to 0.
+ * @throws RuntimeError for a negative `lambd`.
+ * @example new nn.Softshrink()(torch.tensor([-2, 0.2])) // tensor([-1.5000, 0.0000])
+ */
 export class Softshrink extends Module {
   readonly lambd: number;
 
@@ -387,21 +462,30 @@ export class Softshrink extends Module {
   }
 }
 
-/** `x / (1 + |x|)`. */
+/**
+ * `x / (1 + |x|)`.
+ * @example new nn.Softsign()(torch.tensor([1])) // tensor([0.5000])
+ */
 export class Softsign extends Module {
   forward(input: Tensor): Tensor {
     return F.softsign(input);
   }
 }
 
-/** `x - tanh(x)`. */
+/**
+ * `x - tanh(x)`.
+ * @example new nn.Tanhshrink()(torch.zeros(1)) // tensor([0.])
+ */
 export class Tanhshrink extends Module {
   forward(input: Tensor): Tensor {
     return F.tanhshrink(input);
   }
 }
 
-/** The softmax of `-x` along `dim`. */
+/**
+ * The softmax of `-x` along `dim`.
+ * @example new nn.Softmin(0)(torch.zeros(2)) // tensor([0.5000, 0.5000])
+ */
 export class Softmin extends Module {
   readonly dim: number | null;
 
@@ -420,7 +504,12 @@ export class Softmin extends Module {
   }
 }
 
-/** `exp(x)` over its sum along `dim`. */
+/**
+ * `exp(x)` over its sum along `dim`: elements from 0 to 1 that sum to 1. Without `dim` PyTorch's old guess is used,
+ * with a warning.
+ * @throws IndexError for a `dim` out of range.
+ * @example new nn.Softmax(-1)(torch.zeros(1, 2)) // tensor([[0.5000, 0.5000]])
+ */
 export class Softmax extends Module {
   readonly dim: number | null;
 
@@ -439,7 +528,10 @@ export class Softmax extends Module {
   }
 }
 
-/** The logarithm of the softmax along `dim`. */
+/**
+ * The logarithm of the softmax along `dim`, exact for small chances.
+ * @example new nn.LogSoftmax(-1)(torch.zeros(1, 2)) // tensor([[-0.6931, -0.6931]])
+ */
 export class LogSoftmax extends Module {
   readonly dim: number | null;
 
@@ -458,7 +550,11 @@ export class LogSoftmax extends Module {
   }
 }
 
-/** The softmax over the channels of an image. */
+/**
+ * The softmax over the channels of `[N, C, H, W]` or `[C, H, W]`.
+ * @throws ValueError for other dims.
+ * @example new nn.Softmax2d()(torch.zeros(2, 1, 1)).flatten() // tensor([0.5000, 0.5000])
+ */
 export class Softmax2d extends Module {
   forward(input: Tensor): Tensor {
     check(
@@ -470,7 +566,12 @@ export class Softmax2d extends Module {
   }
 }
 
-/** Leaky ReLU with a learned slope, one for all channels or one each. */
+/**
+ * `x` where positive, else `weight * x`; `weight` is learned, one (`numParameters` 1) or one for each channel (dim 1),
+ * `init` 0.25 at first.
+ * @see https://arxiv.org/abs/1502.01852
+ * @example new nn.PReLU()(torch.tensor([-4, 4])).detach() // tensor([-1., 4.])
+ */
 export class PReLU extends Module {
   readonly numParameters: number;
   readonly init: number;

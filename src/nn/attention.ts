@@ -29,8 +29,17 @@ type AttentionRest = Arguments<
 class NonDynamicallyQuantizableLinear extends Linear {}
 
 /**
- * Attention of several heads with learned projections; gives the output and the weights.
- * @example const [out, weights] = new nn.MultiheadAttention(64, 4, { batchFirst: true })(x, x, x)
+ * Attention of `numHeads` heads with learned projections; gives the output and the weights, averaged over heads, or
+ * null with `needWeights: false`. `query` is `[L, N, embedDim]`, `key` and `value` `[S, N, …]`, with `batchFirst` `[N,
+ * L, …]`, without a batch `[L, …]`; the output is as the query, the weights `[N, L, S]`. Masks: `keyPaddingMask` `[N,
+ * S]` true where a key is to be left out, `attnMask` `[L, S]` bool likewise, or float that is added.
+ * @throws AssertionError "embed_dim must be divisible by num_heads"; RuntimeError for masks of other shapes.
+ * @see https://arxiv.org/abs/1706.03762
+ * @example
+ * const x = torch.rand(2, 5, 64); // batch, positions, features
+ * const [out, weights] = new nn.MultiheadAttention(64, 4, { batchFirst: true })(x, x, x);
+ * out.shape // torch.Size([2, 5, 64])
+ * weights!.shape // torch.Size([2, 5, 5])
  */
 export class MultiheadAttention extends Module<
   [query: Tensor, key: Tensor, value: Tensor, ...rest: AttentionRest],

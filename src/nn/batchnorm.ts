@@ -163,7 +163,14 @@ abstract class BatchNorm extends NormBase {
   }
 }
 
-/** Normalizes every channel of [N, C] or [N, C, L] over the batch. */
+/**
+ * Normalizes every channel of `[N, C]` or `[N, C, L]`. In training by the batch's mean and (biased) variance, which
+ * also move `running_mean` and `running_var` by `momentum` (null: their plain average); in `eval()` by these. `weight`
+ * and `bias` are `[numFeatures]`, null with `affine: false`.
+ * @throws ValueError "Expected more than 1 value per channel when training" for a single value, and for other dims.
+ * @see https://arxiv.org/abs/1502.03167
+ * @example new nn.BatchNorm1d(1)(torch.tensor([[1], [3]])).round() // tensor([[-1.], [ 1.]], grad_fn=<RoundBackward0>)
+ */
 export class BatchNorm1d extends BatchNorm {
   constructor(...args: NormArguments) {
     super(read("BatchNorm1d", batchParams, args));
@@ -174,7 +181,14 @@ export class BatchNorm1d extends BatchNorm {
   }
 }
 
-/** Normalizes every channel of [N, C, H, W] over the batch. */
+/**
+ * Normalizes every channel of `[N, C, H, W]`. In training by the batch's mean and (biased) variance, which also move
+ * `running_mean` and `running_var` by `momentum` (null: their plain average); in `eval()` by these. `weight` and `bias`
+ * are `[numFeatures]`, null with `affine: false`.
+ * @throws ValueError "Expected more than 1 value per channel when training" for a single value, and for other dims.
+ * @see https://arxiv.org/abs/1502.03167
+ * @example new nn.BatchNorm2d(1)(images).shape // torch.Size([8, 1, 28, 28])
+ */
 export class BatchNorm2d extends BatchNorm {
   constructor(...args: NormArguments) {
     super(read("BatchNorm2d", batchParams, args));
@@ -185,7 +199,14 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
-/** Normalizes every channel of [N, C, D, H, W] over the batch. */
+/**
+ * Normalizes every channel of `[N, C, D, H, W]`. In training by the batch's mean and (biased) variance, which also move
+ * `running_mean` and `running_var` by `momentum` (null: their plain average); in `eval()` by these. `weight` and `bias`
+ * are `[numFeatures]`, null with `affine: false`.
+ * @throws ValueError "Expected more than 1 value per channel when training" for a single value, and for other dims.
+ * @see https://arxiv.org/abs/1502.03167
+ * @example new nn.BatchNorm3d(2)(torch.rand(4, 2, 3, 3, 3)).shape // torch.Size([4, 2, 3, 3, 3])
+ */
 export class BatchNorm3d extends BatchNorm {
   constructor(...args: NormArguments) {
     super(read("BatchNorm3d", batchParams, args));
@@ -252,7 +273,13 @@ function oldStatistics(keys: readonly string[], name: string): string {
   );
 }
 
-/** Normalizes every channel of every sample of [N, C, L]. */
+/**
+ * Normalizes every channel of every sample of `[N, C, L]` or `[C, L]`. By the mean and variance of each channel of each
+ * sample; it learns nothing and keeps no statistics unless `affine` and `trackRunningStats` are true.
+ * @throws ValueError "Expected more than 1 spatial element when training" for a single one, and for other dims.
+ * @see https://arxiv.org/abs/1607.08022
+ * @example new nn.InstanceNorm1d(2)(torch.rand(4, 2, 5)).shape // torch.Size([4, 2, 5])
+ */
 export class InstanceNorm1d extends InstanceNorm {
   protected override get sampleRank(): number {
     return 2;
@@ -263,7 +290,13 @@ export class InstanceNorm1d extends InstanceNorm {
   }
 }
 
-/** Normalizes every channel of every sample of [N, C, H, W]. */
+/**
+ * Normalizes every channel of every sample of `[N, C, H, W]` or `[C, H, W]`. By the mean and variance of each channel
+ * of each sample; it learns nothing and keeps no statistics unless `affine` and `trackRunningStats` are true.
+ * @throws ValueError "Expected more than 1 spatial element when training" for a single one, and for other dims.
+ * @see https://arxiv.org/abs/1607.08022
+ * @example new nn.InstanceNorm2d(1)(images).shape // torch.Size([8, 1, 28, 28])
+ */
 export class InstanceNorm2d extends InstanceNorm {
   protected override get sampleRank(): number {
     return 3;
@@ -274,7 +307,13 @@ export class InstanceNorm2d extends InstanceNorm {
   }
 }
 
-/** Normalizes every channel of every sample of [N, C, D, H, W]. */
+/**
+ * Normalizes every channel of every sample of `[N, C, D, H, W]` or `[C, D, H, W]`. By the mean and variance of each
+ * channel of each sample; it learns nothing and keeps no statistics unless `affine` and `trackRunningStats` are true.
+ * @throws ValueError "Expected more than 1 spatial element when training" for a single one, and for other dims.
+ * @see https://arxiv.org/abs/1607.08022
+ * @example new nn.InstanceNorm3d(2)(torch.rand(4, 2, 3, 3, 3)).shape // torch.Size([4, 2, 3, 3, 3])
+ */
 export class InstanceNorm3d extends InstanceNorm {
   protected override get sampleRank(): number {
     return 4;

@@ -127,9 +127,14 @@ function pairs(table: ModuleTable): Iterable<readonly [string, AnyModule]> {
 }
 
 /**
- * Modules that are called one after another, each with what the one before returned.
- * @example new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU())
- * @example new nn.Sequential({ fc: new nn.Linear(4, 8), act: new nn.ReLU() })
+ * Modules that are called one after another, each with what the one before returned. They are named by their positions,
+ * or by the keys of a plain object. `seq[0]`, `seq.at(-1)`, `seq.length`, iteration.
+ * @throws IndexError for a position out of range; TypeError for what is no module.
+ * @example
+ * const seq = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU());
+ * seq(torch.ones(2, 4)).shape // torch.Size([2, 8])
+ * [...seq.stateDict().keys()] // [ '0.weight', '0.bias' ]
+ * @example new nn.Sequential({ fc: new nn.Linear(4, 8), act: new nn.ReLU() }).stateDict().has("fc.weight") // true
  */
 export class Sequential extends Numbered<[input: Tensor], Tensor> {
   constructor(...modules: AnyModule[] | [ModuleTable]) {
@@ -155,7 +160,17 @@ export class Sequential extends Numbered<[input: Tensor], Tensor> {
   }
 }
 
-/** A list of modules, registered under their positions. */
+/**
+ * A list of modules, registered under their positions; it cannot be called. `list[0]`, `list.at(-1)`, `list.length`,
+ * iteration, `append`, `extend`, `insert`.
+ * @throws IndexError for a position out of range; TypeError for what is no module.
+ * @example
+ * const layers = new nn.ModuleList([new nn.Linear(2, 2)]);
+ * layers.append(new nn.Linear(2, 1));
+ * let y = torch.ones(1, 2);
+ * for (const layer of layers) y = layer(y);
+ * y.shape // torch.Size([1, 1])
+ */
 export class ModuleList extends Numbered<never[], never> {
   constructor(modules: Iterable<AnyModule> = []) {
     super();
@@ -180,7 +195,12 @@ export class ModuleList extends Numbered<never[], never> {
   }
 }
 
-/** A dictionary of modules, registered under their keys. */
+/**
+ * A dictionary of modules, registered under their keys; it cannot be called. `get`, `set`, `has`, `delete`, `keys`,
+ * `values`, iteration.
+ * @throws KeyError for a key that is not there; TypeError for what is no module.
+ * @example new nn.ModuleDict({ relu: new nn.ReLU() }).get("relu")(torch.tensor([-1])) // tensor([0.])
+ */
 export class ModuleDict extends Module<never[], never> {
   constructor(modules?: ModuleTable | Iterable<readonly [string, AnyModule]> | null) {
     super();

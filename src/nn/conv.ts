@@ -211,7 +211,15 @@ function borders({ padding, dilation, kernelSize }: Conv): number[] {
   return both.reverse().flat();
 }
 
-/** Convolution over one spatial dim. */
+/**
+ * Convolution (cross-correlation) over one spatial dim: `[N, C, L]` or `[C, L]`. `weight` is `[outChannels, inChannels
+ * / groups, ...kernelSize]`, `bias` `[outChannels]`, or null with `bias: false`. Sizes are one number or one per
+ * spatial dim; `padding` may also be `"same"` or `"valid"`, `paddingMode` `"zeros"`, `"reflect"`, `"replicate"` or
+ * `"circular"`.
+ * @throws RuntimeError where the input has other channels or dims, or is smaller than the kernel; ValueError where
+ *   channels cannot be divided by `groups`.
+ * @example new nn.Conv1d(3, 16, 5)(torch.zeros(2, 3, 20)).shape // torch.Size([2, 16, 16])
+ */
 export class Conv1d extends Conv {
   constructor(...args: ConvArguments) {
     super(read("Conv1d", convParams, args), 1, false);
@@ -223,8 +231,14 @@ export class Conv1d extends Conv {
 }
 
 /**
- * Convolution over two spatial dims.
- * @example new nn.Conv2d(3, 16, 3, { padding: 1 })
+ * Convolution (cross-correlation) over two spatial dims: `[N, C, H, W]` or `[C, H, W]`. `weight` is `[outChannels,
+ * inChannels / groups, ...kernelSize]`, `bias` `[outChannels]`, or null with `bias: false`. Sizes are one number or one
+ * per spatial dim; `padding` may also be `"same"` or `"valid"`, `paddingMode` `"zeros"`, `"reflect"`, `"replicate"` or
+ * `"circular"`.
+ * @throws RuntimeError where the input has other channels or dims, or is smaller than the kernel; ValueError where
+ *   channels cannot be divided by `groups`.
+ * @example new nn.Conv2d(1, 16, 3, { padding: 1 })(images).shape // torch.Size([8, 16, 28, 28])
+ * @example new nn.Conv2d(1, 16, 3, { stride: 2 })(images).shape // torch.Size([8, 16, 13, 13])
  */
 export class Conv2d extends Conv {
   constructor(...args: ConvArguments) {
@@ -236,7 +250,15 @@ export class Conv2d extends Conv {
   }
 }
 
-/** Convolution over three spatial dims. */
+/**
+ * Convolution (cross-correlation) over three spatial dims: `[N, C, D, H, W]` or `[C, D, H, W]`. `weight` is
+ * `[outChannels, inChannels / groups, ...kernelSize]`, `bias` `[outChannels]`, or null with `bias: false`. Sizes are
+ * one number or one per spatial dim; `padding` may also be `"same"` or `"valid"`, `paddingMode` `"zeros"`, `"reflect"`,
+ * `"replicate"` or `"circular"`.
+ * @throws RuntimeError where the input has other channels or dims, or is smaller than the kernel; ValueError where
+ *   channels cannot be divided by `groups`.
+ * @example new nn.Conv3d(1, 2, 3)(torch.zeros(1, 1, 5, 5, 5)).shape // torch.Size([1, 2, 3, 3, 3])
+ */
 export class Conv3d extends Conv {
   constructor(...args: ConvArguments) {
     super(read("Conv3d", convParams, args), 3, false);
@@ -299,7 +321,13 @@ function outputPaddingFor(layer: ConvTranspose, input: Tensor, outputSize: reado
   return wanted.map((size, d) => size - low[d]!);
 }
 
-/** Transposed convolution over one spatial dim. */
+/**
+ * The gradient of a convolution, as an operation: it makes sequences longer. `[N, C, L]` or `[C, L]`. `weight` is
+ * `[inChannels, outChannels / groups, ...kernelSize]`. A size L becomes `(L - 1) * stride - 2 * padding + dilation *
+ * (kernelSize - 1) + outputPadding + 1`; the call takes an `outputSize` where several fit.
+ * @throws RuntimeError where the input has other channels or dims; ValueError for an `outputSize` that cannot be.
+ * @example new nn.ConvTranspose1d(2, 3, 4, { stride: 2 })(torch.zeros(1, 2, 5)).shape // torch.Size([1, 3, 12])
+ */
 export class ConvTranspose1d extends ConvTranspose {
   constructor(...args: ConvTransposeArguments) {
     super(read("ConvTranspose1d", transposeParams, args), 1, true);
@@ -310,7 +338,13 @@ export class ConvTranspose1d extends ConvTranspose {
   }
 }
 
-/** Transposed convolution over two spatial dims. */
+/**
+ * The gradient of a convolution, as an operation: it makes images larger. `[N, C, H, W]` or `[C, H, W]`. `weight` is
+ * `[inChannels, outChannels / groups, ...kernelSize]`. A size L becomes `(L - 1) * stride - 2 * padding + dilation *
+ * (kernelSize - 1) + outputPadding + 1`; the call takes an `outputSize` where several fit.
+ * @throws RuntimeError where the input has other channels or dims; ValueError for an `outputSize` that cannot be.
+ * @example new nn.ConvTranspose2d(8, 3, 2, { stride: 2 })(torch.zeros(1, 8, 7, 7)).shape // torch.Size([1, 3, 14, 14])
+ */
 export class ConvTranspose2d extends ConvTranspose {
   constructor(...args: ConvTransposeArguments) {
     super(read("ConvTranspose2d", transposeParams, args), 2, true);
@@ -321,7 +355,13 @@ export class ConvTranspose2d extends ConvTranspose {
   }
 }
 
-/** Transposed convolution over three spatial dims. */
+/**
+ * The gradient of a convolution, as an operation: it makes volumes larger. `[N, C, D, H, W]` or `[C, D, H, W]`.
+ * `weight` is `[inChannels, outChannels / groups, ...kernelSize]`. A size L becomes `(L - 1) * stride - 2 * padding +
+ * dilation * (kernelSize - 1) + outputPadding + 1`; the call takes an `outputSize` where several fit.
+ * @throws RuntimeError where the input has other channels or dims; ValueError for an `outputSize` that cannot be.
+ * @example new nn.ConvTranspose3d(1, 1, 2, { stride: 2 })(torch.zeros(1, 1, 2, 2, 2)).shape // torch.Size([1, 1, 4, 4, 4])
+ */
 export class ConvTranspose3d extends ConvTranspose {
   constructor(...args: ConvTransposeArguments) {
     super(read("ConvTranspose3d", transposeParams, args), 3, true);

@@ -33,7 +33,16 @@ abstract class AnyDropout extends Module {
   }
 }
 
-/** Sets elements to 0 at random in training, and scales the others up. */
+/**
+ * Sets elements to 0. In training with chance `p` (0.5), and scales the others up by `1 / (1 - p)`; in `eval()` it does
+ * nothing.
+ * @throws ValueError "dropout probability has to be between 0 and 1".
+ * @see https://arxiv.org/abs/1207.0580
+ * @example
+ * const dropout = new nn.Dropout(0.5);
+ * dropout(torch.ones(1000)).unique() // tensor([0., 2.])
+ * dropout.eval()(torch.ones(2)) // tensor([1., 1.])
+ */
 export class Dropout extends AnyDropout {
   constructor(...args: DropoutArguments) {
     super(read("Dropout", params, args));
@@ -44,7 +53,13 @@ export class Dropout extends AnyDropout {
   }
 }
 
-/** Sets whole channels of sequences to 0 at random in training. */
+/**
+ * Sets whole channels of `[N, C, L]` or `[C, L]` to 0. In training with chance `p` (0.5), and scales the others up by
+ * `1 / (1 - p)`; in `eval()` it does nothing.
+ * @throws ValueError "dropout probability has to be between 0 and 1".
+ * @see https://arxiv.org/abs/1207.0580
+ * @example new nn.Dropout1d()(torch.ones(2, 3, 4)).shape // torch.Size([2, 3, 4])
+ */
 export class Dropout1d extends AnyDropout {
   constructor(...args: DropoutArguments) {
     super(read("Dropout1d", params, args));
@@ -55,7 +70,13 @@ export class Dropout1d extends AnyDropout {
   }
 }
 
-/** Sets whole channels of images to 0 at random in training. */
+/**
+ * Sets whole channels of `[N, C, H, W]` or `[C, H, W]` to 0. In training with chance `p` (0.5), and scales the others
+ * up by `1 / (1 - p)`; in `eval()` it does nothing.
+ * @throws ValueError "dropout probability has to be between 0 and 1".
+ * @see https://arxiv.org/abs/1207.0580
+ * @example new nn.Dropout2d()(images).shape // torch.Size([8, 1, 28, 28])
+ */
 export class Dropout2d extends AnyDropout {
   constructor(...args: DropoutArguments) {
     super(read("Dropout2d", params, args));
@@ -66,7 +87,13 @@ export class Dropout2d extends AnyDropout {
   }
 }
 
-/** Sets whole channels of volumes to 0 at random in training. */
+/**
+ * Sets whole channels of `[N, C, D, H, W]` or `[C, D, H, W]` to 0. In training with chance `p` (0.5), and scales the
+ * others up by `1 / (1 - p)`; in `eval()` it does nothing.
+ * @throws ValueError "dropout probability has to be between 0 and 1".
+ * @see https://arxiv.org/abs/1207.0580
+ * @example new nn.Dropout3d()(torch.ones(1, 2, 2, 2, 2)).shape // torch.Size([1, 2, 2, 2, 2])
+ */
 export class Dropout3d extends AnyDropout {
   constructor(...args: DropoutArguments) {
     super(read("Dropout3d", params, args));
@@ -77,7 +104,13 @@ export class Dropout3d extends AnyDropout {
   }
 }
 
-/** Dropout that keeps mean and variance, for SELU. */
+/**
+ * Dropout that keeps mean and variance, for SELU: dropped elements become SELU's lower bound, and all are then scaled
+ * and shifted. In `eval()` it does nothing.
+ * @throws ValueError "dropout probability has to be between 0 and 1".
+ * @see https://arxiv.org/abs/1706.02515
+ * @example new nn.AlphaDropout(0.2).eval()(torch.ones(2)) // tensor([1., 1.])
+ */
 export class AlphaDropout extends AnyDropout {
   constructor(...args: DropoutArguments) {
     super(read("AlphaDropout", params, args));
@@ -88,7 +121,11 @@ export class AlphaDropout extends AnyDropout {
   }
 }
 
-/** Alpha dropout of whole channels. */
+/**
+ * Alpha dropout of whole channels of `[N, C, ...]`. In `eval()` it does nothing.
+ * @throws ValueError "dropout probability has to be between 0 and 1".
+ * @example new nn.FeatureAlphaDropout(0.2).eval()(torch.ones(1, 2)) // tensor([[1., 1.]])
+ */
 export class FeatureAlphaDropout extends AnyDropout {
   constructor(...args: DropoutArguments) {
     super(read("FeatureAlphaDropout", params, args));

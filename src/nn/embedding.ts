@@ -72,8 +72,12 @@ export interface PretrainedOptions {
 }
 
 /**
- * The rows of a learned table by their numbers.
- * @example new nn.Embedding(1000, 64)(tokens)
+ * The rows of a learned table `weight`, `[numEmbeddings, embeddingDim]`, by their numbers: int64 `[...]` becomes `[...,
+ * embeddingDim]`. `paddingIdx` names a row that starts at zero and gets no gradient; `maxNorm` shortens rows that are
+ * used, in place.
+ * @throws IndexError "index out of range in self"; RuntimeError for indices that are not int64 or int32 (numbers make
+ *   float32: `{ dtype: "int64" }`).
+ * @example new nn.Embedding(1000, 64)(tokens).shape // torch.Size([2, 5, 64])
  */
 export class Embedding extends Table<[input: Tensor]> {
   constructor(
@@ -124,7 +128,12 @@ const bagParams =
   "numEmbeddings:int embeddingDim:int maxNorm:float?=null normType:float=2 scaleGradByFreq:bool=false " +
   `mode:str='mean' sparse:bool=false _weight:tensor?=null includeLastOffset:bool=false paddingIdx:int?=null ${factory}`;
 
-/** The sums, means or maxima of bags of rows of a learned table. */
+/**
+ * The sums, means (the default) or maxima of bags of rows of a learned table: `[B, n]` of numbers, or `[n]` with the
+ * `offsets` `[B]` at which bags begin, become `[B, embeddingDim]`.
+ * @throws RuntimeError for numbers out of range; ValueError where `offsets` do not fit the input.
+ * @example new nn.EmbeddingBag(1000, 64)(tokens).shape // torch.Size([2, 64])
+ */
 export class EmbeddingBag extends Table<[input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null]> {
   readonly mode: "sum" | "mean" | "max";
   readonly includeLastOffset: boolean;

@@ -61,7 +61,10 @@ export type LoadStateDictPostHook<M> = Loose<{ call(module: M, incompatibleKeys:
 /** What is kept of a hook: functions of any module. */
 type Kept = (...args: never[]) => unknown;
 
-/** Hooks of one kind in order. */
+/**
+ * Hooks of one kind in order.
+ * @internal
+ */
 export class HookList {
   // Not `#private`: deepcopy and copy must see it.
   entries: { readonly hook: Kept; readonly always: boolean }[] = [];
@@ -95,7 +98,10 @@ export class HookList {
   }
 }
 
-/** All hooks of a module. */
+/**
+ * All hooks of a module.
+ * @internal
+ */
 export class Hooks {
   readonly forwardPre: HookList = new HookList();
   readonly forward: HookList = new HookList();

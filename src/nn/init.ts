@@ -24,7 +24,12 @@ export type Nonlinearity =
 /** Whether the variance is kept forward or backward. */
 export type FanMode = "fan_in" | "fan_out";
 
-/** The factor by which a nonlinearity changes the standard deviation. */
+/**
+ * The factor by which a nonlinearity changes the standard deviation: `"relu"` √2, `"tanh"` 5/3, `"leaky_relu"` √(2 / (1
+ * + param²)), `"selu"` 3/4, else 1.
+ * @throws ValueError for another name.
+ * @example nn.init.calculateGain("tanh") // 1.6666666666666667
+ */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
   switch (nonlinearity) {
     case "tanh":
@@ -58,17 +63,27 @@ function generatorOf(options: InitOptions | undefined): { generator: Generator |
   return { generator: options?.generator ?? null };
 }
 
-/** Fills with uniform draws from [a, b). */
+/**
+ * Uniform draws from [a, b), 0 and 1 by default. Fills in place, without autograd, and returns the tensor.
+ * @example nn.init.uniform_(torch.empty(2), 3, 3) // tensor([3., 3.])
+ */
 export function uniform_(tensor: Tensor, a = 0, b = 1, options?: InitOptions): Tensor {
   return noGrad(() => tensor.uniform_(a, b, generatorOf(options)));
 }
 
-/** Fills with normal draws. */
+/**
+ * Normal draws of mean 0 and standard deviation 1, or as given. Fills in place, without autograd, and returns the
+ * tensor.
+ * @example nn.init.normal_(torch.empty(2), 3, 0) // tensor([3., 3.])
+ */
 export function normal_(tensor: Tensor, mean = 0, std = 1, options?: InitOptions): Tensor {
   return noGrad(() => tensor.normal_(mean, std, generatorOf(options)));
 }
 
-/** Fills with normal draws from within [a, b]. */
+/**
+ * Normal draws from within [a, b], -2 and 2 by default. Fills in place, without autograd, and returns the tensor.
+ * @example nn.init.truncNormal_(torch.empty(100)).abs().le(2).all() // tensor(True)
+ */
 export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options?: InitOptions): Tensor {
   if (mean < a - 2 * std || mean > b + 2 * std) {
     warn(
@@ -110,22 +125,35 @@ function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-size * size) / ((size + fraction) * Math.sqrt(Math.PI)));
 }
 
-/** Fills with one value. */
+/**
+ * One value. Fills in place, without autograd, and returns the tensor.
+ * @example nn.init.constant_(torch.empty(2), 0.5) // tensor([0.5000, 0.5000])
+ */
 export function constant_(tensor: Tensor, val: number): Tensor {
   return noGrad(() => tensor.fill_(val));
 }
 
-/** Fills with ones. */
+/**
+ * Ones. Fills in place, without autograd, and returns the tensor.
+ * @example nn.init.ones_(torch.empty(2)) // tensor([1., 1.])
+ */
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1);
 }
 
-/** Fills with zeros. */
+/**
+ * Zeros. Fills in place, without autograd, and returns the tensor.
+ * @example nn.init.zeros_(torch.empty(2)) // tensor([0., 0.])
+ */
 export function zeros_(tensor: Tensor): Tensor {
   return noGrad(() => tensor.zero_());
 }
 
-/** Fills a matrix with the identity. */
+/**
+ * The identity matrix. Fills in place, without autograd, and returns the tensor.
+ * @throws ValueError unless there are two dims.
+ * @example nn.init.eye_(torch.empty(2, 2)) // tensor([[1., 0.], [0., 1.]])
+ */
 export function eye_(tensor: Tensor): Tensor {
   check(tensor.dim() === 2, () => "Only tensors with 2 dimensions are supported", ValueError);
   return noGrad(() => {
@@ -135,7 +163,11 @@ export function eye_(tensor: Tensor): Tensor {
   });
 }
 
-/** Fills a convolution's weight so that it passes its inputs on. */
+/**
+ * A convolution's weight that passes its inputs on. Fills in place, without autograd, and returns the tensor.
+ * @throws ValueError unless there are 3, 4 or 5 dims, or where channels cannot be divided by `groups`.
+ * @example nn.init.dirac_(torch.empty(1, 1, 3)) // tensor([[[0., 1., 0.]]])
+ */
 export function dirac_(tensor: Tensor, groups = 1): Tensor {
   const rank = tensor.dim();
   check([3, 4, 5].includes(rank), () => "Only tensors with 3, 4, or 5 dimensions are supported", ValueError);
@@ -152,7 +184,10 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
   });
 }
 
-/** The inputs and outputs that a weight connects. */
+/**
+ * The inputs and outputs that a weight connects.
+ * @example nn.init._calculateFanInAndFanOut(torch.ones(5, 3)) // [ 3, 5 ]
+ */
 export function _calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
   check(
     tensor.dim() >= 2,
@@ -174,14 +209,26 @@ function fan(tensor: Tensor, mode: FanMode): number {
   return _calculateFanInAndFanOut(tensor)[name === "fan_in" ? 0 : 1];
 }
 
-/** Glorot's uniform initialisation. */
+/**
+ * Glorot's uniform initialisation: from ±gain * √(6 / (fanIn + fanOut)). Fills in place, without autograd, and returns
+ * the tensor.
+ * @throws ValueError for fewer than two dims.
+ * @see https://proceedings.mlr.press/v9/glorot10a.html
+ * @example nn.init.xavierUniform_(torch.empty(3, 3)).abs().le(1).all() // tensor(True)
+ */
 export function xavierUniform_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
   const [fanIn, fanOut] = _calculateFanInAndFanOut(tensor);
   const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
   return uniform_(tensor, -bound, bound, options);
 }
 
-/** Glorot's normal initialisation. */
+/**
+ * Glorot's normal initialisation: standard deviation gain * √(2 / (fanIn + fanOut)). Fills in place, without autograd,
+ * and returns the tensor.
+ * @throws ValueError for fewer than two dims.
+ * @see https://proceedings.mlr.press/v9/glorot10a.html
+ * @example nn.init.xavierNormal_(torch.empty(3, 3)).shape // torch.Size([3, 3])
+ */
 export function xavierNormal_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
   const [fanIn, fanOut] = _calculateFanInAndFanOut(tensor);
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options);
@@ -212,7 +259,14 @@ function isEmpty(tensor: Tensor): boolean {
   return true;
 }
 
-/** He's uniform initialisation. */
+/**
+ * He's uniform initialisation: from ±gain * √(3 / fan), `fan` being the inputs, or with `mode: "fan_out"` the outputs;
+ * the gain is that of `nonlinearity` (`"leaky_relu"`) with slope `a` (0). Fills in place, without autograd, and returns
+ * the tensor.
+ * @throws ValueError for fewer than two dims.
+ * @see https://arxiv.org/abs/1502.01852
+ * @example nn.init.kaimingUniform_(torch.empty(2, 6), { nonlinearity: "relu" }).abs().le(1).all() // tensor(True)
+ */
 export function kaimingUniform_(tensor: Tensor, ...args: Kaiming): Tensor {
   if (isEmpty(tensor)) return tensor;
   const { a, mode, nonlinearity, ...options } = kaiming(args);
@@ -221,14 +275,29 @@ export function kaimingUniform_(tensor: Tensor, ...args: Kaiming): Tensor {
   return uniform_(tensor, -bound, bound, options);
 }
 
-/** He's normal initialisation. */
+/**
+ * He's normal initialisation: standard deviation gain / √fan, `fan` being the inputs, or with `mode: "fan_out"` the
+ * outputs; the gain is that of `nonlinearity` (`"leaky_relu"`) with slope `a` (0). Fills in place, without autograd,
+ * and returns the tensor.
+ * @throws ValueError for fewer than two dims.
+ * @see https://arxiv.org/abs/1502.01852
+ * @example nn.init.kaimingNormal_(torch.empty(2, 6)).shape // torch.Size([2, 6])
+ */
 export function kaimingNormal_(tensor: Tensor, ...args: Kaiming): Tensor {
   if (isEmpty(tensor)) return tensor;
   const { a, mode, nonlinearity, ...options } = kaiming(args);
   return normal_(tensor, 0, calculateGain(nonlinearity, a) / Math.sqrt(fan(tensor, mode)), options);
 }
 
-/** Fills with a (semi) orthogonal matrix made of normal draws. */
+/**
+ * A (semi) orthogonal matrix times `gain`, made of normal draws; dims after the first count as one. Fills in place,
+ * without autograd, and returns the tensor.
+ * @throws ValueError for fewer than two dims.
+ * @see https://arxiv.org/abs/1312.6120
+ * @example
+ * const q = nn.init.orthogonal_(torch.empty(3, 3));
+ * torch.allclose(q.mm(q.T), torch.eye(3), { atol: 1e-5 }) // true
+ */
 export function orthogonal_(tensor: Tensor, gain = 1, options?: InitOptions): Tensor {
   check(tensor.dim() >= 2, () => "Only tensors with 2 or more dimensions are supported", ValueError);
   if (tensor.numel() === 0 || tensor.device.type === "meta") return tensor;
@@ -262,7 +331,12 @@ function orthonormal(vectors: readonly number[][]): number[][] {
   return basis;
 }
 
-/** Fills a matrix with normal draws and sets a fraction of every column to 0. */
+/**
+ * Normal draws, of which a fraction `sparsity` of every column is 0. Fills in place, without autograd, and returns the
+ * tensor.
+ * @throws ValueError unless there are two dims.
+ * @example nn.init.sparse_(torch.empty(4, 1), 0.5).eq(0).sum() // tensor(2)
+ */
 export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options?: InitOptions): Tensor {
   check(tensor.dim() === 2, () => "Only tensors with 2 dimensions are supported", ValueError);
   const [rows = 0, columns = 0] = tensor.shape;

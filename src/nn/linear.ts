@@ -10,7 +10,10 @@ import { Parameter } from "./parameter.ts";
 
 const pyBool = (value: boolean): string => (value ? "True" : "False");
 
-/** Returns what it is given. Takes and ignores any arguments. */
+/**
+ * Returns what it is given. Takes and ignores any arguments, so that it can stand in for another layer.
+ * @example new nn.Identity(54, { unused: true })(torch.ones(2)) // tensor([1., 1.])
+ */
 export class Identity<T = Tensor> extends Module<[input: T], T> {
   constructor(..._args: unknown[]) {
     super();
@@ -22,8 +25,11 @@ export class Identity<T = Tensor> extends Module<[input: T], T> {
 }
 
 /**
- * `x @ weight.T + bias`.
- * @example new nn.Linear(784, 10)(images)
+ * `input @ weight.T + bias`: `[..., inFeatures]` becomes `[..., outFeatures]`. `weight` is `[outFeatures, inFeatures]`,
+ * `bias` `[outFeatures]`, or null with `bias: false`; both are drawn uniformly from ±1/√inFeatures.
+ * @throws RuntimeError "mat1 and mat2 shapes cannot be multiplied" where the last dim is not `inFeatures`, and where
+ *   the dtypes differ.
+ * @example new nn.Linear(784, 10)(images.flatten(1)).shape // torch.Size([8, 10])
  */
 export class Linear extends Module {
   readonly inFeatures: number;
@@ -65,7 +71,11 @@ export class Linear extends Module {
   }
 }
 
-/** `x1 @ weight @ x2 + bias` for every output. */
+/**
+ * `input1 @ weight[k] @ input2 + bias[k]` for every output feature k: `[..., in1Features]` and `[..., in2Features]`
+ * become `[..., outFeatures]`. `weight` is `[outFeatures, in1Features, in2Features]`.
+ * @example new nn.Bilinear(2, 3, 4)(torch.ones(5, 2), torch.ones(5, 3)).shape // torch.Size([5, 4])
+ */
 export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
   readonly in1Features: number;
   readonly in2Features: number;

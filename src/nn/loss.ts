@@ -34,7 +34,10 @@ abstract class Loss<A extends unknown[]> extends Module<A, Tensor> {
   }
 }
 
-/** The mean absolute difference. */
+/**
+ * The mean of `|input - target|`, of any equal shapes. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.L1Loss()(torch.tensor([1, 4]), torch.tensor([0, 2])) // tensor(1.5000)
+ */
 export class L1Loss extends Loss<[input: Tensor, target: Tensor]> {
   constructor(
     ...args: Arguments<
@@ -51,7 +54,13 @@ export class L1Loss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The negative log likelihood of the targets under log probabilities. */
+/**
+ * The negative log likelihood of classes: `input` holds log probabilities, `[N, C, ...]` or `[C]`, `target` int64
+ * classes, `[N, ...]`. `weight` is `[C]`; `ignoreIndex` (-100) leaves targets out. `reduction`: `"mean"` (default),
+ * `"sum"` or `"none"`.
+ * @throws IndexError for a target out of range; RuntimeError for targets that are not int64.
+ * @example new nn.NLLLoss()(torch.tensor([[-1, -2]]), torch.tensor([1n])) // tensor(2.)
+ */
 export class NLLLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly ignoreIndex: number;
   declare weight: Tensor | null;
@@ -83,7 +92,11 @@ export class NLLLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The negative log likelihood of Poisson counts. */
+/**
+ * The negative log likelihood of Poisson counts, `exp(input) - target * input`, or with `logInput: false` of rates;
+ * `full` adds Stirling's term. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.PoissonNLLLoss()(torch.zeros(1), torch.ones(1)) // tensor(1.)
+ */
 export class PoissonNLLLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly logInput: boolean;
   readonly full: boolean;
@@ -123,7 +136,12 @@ export class PoissonNLLLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The negative log likelihood of normal values with given variances. */
+/**
+ * The negative log likelihood of normal values with variances `var`, which are at least `eps`; `full` adds the
+ * constant. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @throws ValueError for negative variances, or sizes that do not fit.
+ * @example new nn.GaussianNLLLoss()(torch.zeros(1), torch.ones(1), torch.ones(1)) // tensor(0.5000)
+ */
 export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, variance: Tensor]> {
   readonly full: boolean;
   readonly eps: number;
@@ -140,13 +158,17 @@ export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, varian
   }
 }
 
-/** The Kullback-Leibler divergence of log probabilities from the targets. */
+/**
+ * The Kullback-Leibler divergence: `input` holds log probabilities, `target` probabilities (or their logarithms with
+ * `logTarget`). `reduction`: `"batchmean"` is the mathematical one; `"mean"` (default), `"sum"`, `"none"`.
+ * @example new nn.KLDivLoss({ reduction: "batchmean" })(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.5, 0.5]])) // tensor(0.)
+ */
 export class KLDivLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly logTarget: boolean;
 
   constructor(
     ...args: Arguments<
-      [sizeAverage?: boolean | null, reduce?: boolean | null, reduction?: Reduction, logTarget?: boolean],
+      [sizeAverage?: boolean | null, reduce?: boolean | null, reduction?: Reduction | "batchmean", logTarget?: boolean],
       "sizeAverage reduce reduction logTarget"
     >
   ) {
@@ -164,7 +186,11 @@ export class KLDivLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The mean squared difference. */
+/**
+ * The mean of `(input - target)²`, of any equal shapes; others are broadcast with a warning. `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @example new nn.MSELoss()(torch.tensor([1, 4]), torch.tensor([0, 2])) // tensor(2.5000)
+ */
 export class MSELoss extends Loss<[input: Tensor, target: Tensor]> {
   constructor(
     ...args: Arguments<
@@ -181,7 +207,13 @@ export class MSELoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The cross entropy of probabilities and targets from [0, 1]. */
+/**
+ * The cross entropy of probabilities and targets, both from [0, 1] and of one shape. For logits use
+ * `BCEWithLogitsLoss`. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @throws RuntimeError "all elements of input should be between 0 and 1", likewise for targets; ValueError where the
+ *   shapes differ.
+ * @example new nn.BCELoss()(torch.tensor([0.5]), torch.tensor([1])) // tensor(0.6931)
+ */
 export class BCELoss extends Loss<[input: Tensor, target: Tensor]> {
   declare weight: Tensor | null;
 
@@ -201,7 +233,12 @@ export class BCELoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The cross entropy of logits and targets from [0, 1]. */
+/**
+ * The cross entropy of logits and targets from [0, 1], of one shape: a sigmoid and `BCELoss` in one, exact for large
+ * logits. `posWeight` weights the positive ones. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @throws ValueError where the shapes differ.
+ * @example new nn.BCEWithLogitsLoss()(torch.zeros(1), torch.ones(1)) // tensor(0.6931)
+ */
 export class BCEWithLogitsLoss extends Loss<[input: Tensor, target: Tensor]> {
   declare weight: Tensor | null;
   declare pos_weight: Tensor | null;
@@ -237,7 +274,11 @@ export class BCEWithLogitsLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The hinge loss of distances with targets 1 and -1. */
+/**
+ * `input` where the target is 1, `max(0, margin - input)` where it is -1. `reduction`: `"mean"` (default), `"sum"` or
+ * `"none"`.
+ * @example new nn.HingeEmbeddingLoss()(torch.tensor([0.5, 0.5]), torch.tensor([1, -1])) // tensor(0.5000)
+ */
 export class HingeEmbeddingLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly margin: number;
 
@@ -261,7 +302,11 @@ export class HingeEmbeddingLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The hinge loss of several classes per sample. */
+/**
+ * The hinge loss of several classes per sample: `input` `[N, C]` or `[C]`, `target` int64 of the same shape, classes up
+ * to the first -1. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.MultiLabelMarginLoss()(torch.tensor([1, 0]), torch.tensor([0n, -1n])) // tensor(0.)
+ */
 export class MultiLabelMarginLoss extends Loss<[input: Tensor, target: Tensor]> {
   constructor(
     ...args: Arguments<
@@ -278,7 +323,13 @@ export class MultiLabelMarginLoss extends Loss<[input: Tensor, target: Tensor]> 
   }
 }
 
-/** Squared below `beta`, absolute above. */
+/**
+ * `d² / (2 beta)` where `d = |input - target|` is below `beta` (1), else `d - beta / 2`. `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @throws RuntimeError for a negative `beta`.
+ * @see https://arxiv.org/abs/1504.08083
+ * @example new nn.SmoothL1Loss()(torch.tensor([1, 3]), torch.zeros(2)) // tensor(1.5000)
+ */
 export class SmoothL1Loss extends Loss<[input: Tensor, target: Tensor]> {
   readonly beta: number;
 
@@ -298,7 +349,12 @@ export class SmoothL1Loss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** Squared below `delta`, absolute above, scaled by `delta`. */
+/**
+ * `d² / 2` where `d = |input - target|` is below `delta` (1), else `delta * (d - delta / 2)`. `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @throws RuntimeError unless `delta` is positive.
+ * @example new nn.HuberLoss()(torch.tensor([1, 3]), torch.zeros(2)) // tensor(1.5000)
+ */
 export class HuberLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly delta: number;
 
@@ -313,7 +369,10 @@ export class HuberLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The logistic loss with targets 1 and -1. */
+/**
+ * `log(1 + exp(-target * input))`, targets 1 and -1. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.SoftMarginLoss()(torch.zeros(1), torch.ones(1)) // tensor(0.6931)
+ */
 export class SoftMarginLoss extends Loss<[input: Tensor, target: Tensor]> {
   constructor(
     ...args: Arguments<
@@ -330,7 +389,14 @@ export class SoftMarginLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The cross entropy of logits and class indices or probabilities. */
+/**
+ * The cross entropy of logits `[N, C, ...]` or `[C]`: a log softmax and `NLLLoss` in one. `target` holds int64 classes,
+ * `[N, ...]`, or probabilities in the shape of the input. `weight` is `[C]`; `ignoreIndex` (-100); `labelSmoothing`
+ * from 0 to 1. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @throws IndexError for a class out of range; RuntimeError for float targets of another shape (numbers make float32:
+ *   `{ dtype: "int64" }`).
+ * @example new nn.CrossEntropyLoss()(torch.zeros(1, 2), torch.tensor([1n])) // tensor(0.6931)
+ */
 export class CrossEntropyLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
@@ -370,7 +436,11 @@ export class CrossEntropyLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** The logistic loss of several classes per sample. */
+/**
+ * The mean of the logistic losses of all classes, `input` and `target` `[N, C]`, targets 0 and 1. `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @example new nn.MultiLabelSoftMarginLoss()(torch.zeros(1, 2), torch.ones(1, 2)) // tensor(0.6931)
+ */
 export class MultiLabelSoftMarginLoss extends Loss<[input: Tensor, target: Tensor]> {
   declare weight: Tensor | null;
 
@@ -394,7 +464,11 @@ export class MultiLabelSoftMarginLoss extends Loss<[input: Tensor, target: Tenso
   }
 }
 
-/** The cosine distance of pairs that belong together (1) or not (-1). */
+/**
+ * `1 - cos` of pairs that belong together (target 1), `max(0, cos - margin)` of those that do not (-1); inputs `[N,
+ * D]`, target `[N]`. `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.CosineEmbeddingLoss()(torch.ones(1, 2), torch.ones(1, 2), torch.ones(1)).round() // tensor(0.)
+ */
 export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
   readonly margin: number;
 
@@ -418,7 +492,11 @@ export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, t
   }
 }
 
-/** How far pairs are from being ranked as the targets say. */
+/**
+ * `max(0, -target * (input1 - input2) + margin)`: target 1 where the first should rank above the second, -1 below.
+ * `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.MarginRankingLoss()(torch.tensor([1]), torch.tensor([3]), torch.tensor([1])) // tensor(2.)
+ */
 export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
   readonly margin: number;
 
@@ -442,7 +520,11 @@ export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, tar
   }
 }
 
-/** The hinge loss of one class per sample. */
+/**
+ * The hinge loss of one class per sample: `input` `[N, C]` or `[C]`, `target` int64 `[N]`. `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @example new nn.MultiMarginLoss()(torch.tensor([[1, 1]]), torch.tensor([0n])) // tensor(0.5000)
+ */
 export class MultiMarginLoss extends Loss<[input: Tensor, target: Tensor]> {
   readonly p: number;
   readonly margin: number;
@@ -482,7 +564,11 @@ export class MultiMarginLoss extends Loss<[input: Tensor, target: Tensor]> {
   }
 }
 
-/** How far anchors are nearer to negatives than to positives. */
+/**
+ * `max(0, d(anchor, positive) - d(anchor, negative) + margin)` with the p-norm as distance, of `[N, D]` or `[D]`.
+ * `reduction`: `"mean"` (default), `"sum"` or `"none"`.
+ * @example new nn.TripletMarginLoss()(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([[3, 4]])) // tensor(0.)
+ */
 export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
   readonly margin: number;
   readonly p: number;
@@ -526,7 +612,11 @@ export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, n
   }
 }
 
-/** The triplet loss with a distance of choice. */
+/**
+ * The triplet loss with a `distanceFunction` of choice (the Euclidean distance by default). `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @example new nn.TripletMarginWithDistanceLoss()(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([[3, 4]])) // tensor(0.)
+ */
 export class TripletMarginWithDistanceLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
   readonly distanceFunction: Distance | null;
   readonly margin: number;
@@ -560,7 +650,15 @@ export class TripletMarginWithDistanceLoss extends Loss<[anchor: Tensor, positiv
   }
 }
 
-/** The connectionist temporal classification loss of unaligned sequences. */
+/**
+ * The connectionist temporal classification loss of unaligned sequences: `logProbs` `[T, N, C]`, `targets` `[N, S]` or
+ * joined, lengths `[N]`; `blank` is class 0. `zeroInfinity` makes impossible alignments 0. `reduction`: `"mean"`
+ * (default), `"sum"` or `"none"`.
+ * @see https://www.cs.toronto.edu/~graves/icml_2006.pdf
+ * @example
+ * const logProbs = torch.zeros(2, 1, 2).logSoftmax(-1);
+ * new nn.CTCLoss()(logProbs, torch.tensor([[1n]]), torch.tensor([2n]), torch.tensor([1n])) // tensor(0.2877)
+ */
 export class CTCLoss extends Loss<[logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths]> {
   readonly blank: number;
   readonly zeroInfinity: boolean;

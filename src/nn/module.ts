@@ -85,8 +85,21 @@ export interface Module<A extends unknown[] = [input: Tensor], R = Tensor> exten
 }
 
 /**
- * The base of all models and layers: subclass it, give it fields, define `forward`, and call the instance.
- * @example class Net extends nn.Module { fc = new nn.Linear(4, 2); forward(x: Tensor) { return this.fc(x).relu(); } }
+ * The base of all models and layers: subclass it, give it fields, define `forward`, and call the instance. A Parameter,
+ * a Module or a registered buffer that is an own field is registered under the field's name, in order of assignment.
+ * What takes and gives something else than one tensor says so: `nn.Module<[x: Tensor, h: Tensor], [Tensor, Tensor]>`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+ * @example
+ * class Net extends nn.Module {
+ *   hidden = new nn.Linear(3, 4);
+ *   out = new nn.Linear(4, 2);
+ *   forward(x: torch.Tensor) {
+ *     return this.out(this.hidden(x).relu());
+ *   }
+ * }
+ * const net = new Net();
+ * net(torch.ones(1, 3)).shape // torch.Size([1, 2])
+ * [...net.parameters()].length // 4
  */
 export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
   /** Whether the module trains; set by `train()` and `eval()`. */
@@ -134,12 +147,25 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   // -------------------------------------------------------------- registration
 
-  /** Makes `param` the module's parameter `name`, readable as a field; null reserves the name. */
+  /**
+   * Makes `param` the module's parameter `name`, readable as a field; null reserves the name, as for a layer without
+   * bias.
+   * @throws KeyError for a name with a dot, or one that is taken; TypeError for what is no Parameter; ValueError for a
+   *   tensor with history.
+   */
   registerParameter(name: string, param: Parameter | null): void {
     registerParameter(this, name, param);
   }
 
-  /** Makes `tensor` part of the module's state; in state dicts unless `persistent` is false. */
+  /**
+   * Makes `tensor` part of the module's state, readable as a field: it moves with `to`, and is in state dicts unless
+   * `persistent` is false.
+   * @throws KeyError for a name with a dot, or one that is taken; TypeError for what is no tensor.
+   * @example
+   * const module = new nn.Module();
+   * module.registerBuffer("mean", torch.zeros(2));
+   * module.stateDict().has("mean") // true
+   */
   registerBuffer(name: string, tensor: Tensor | null, persistent: boolean | { persistent?: boolean } = true): void {
     registerBuffer(this, name, tensor, typeof persistent === "object" ? (persistent.persistent ?? true) : persistent);
   }
@@ -156,38 +182,45 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   // -------------------------------------------------------------- walks
 
-  /** The parameters, each once, in order of registration; all below too unless `recurse` is false. */
+  /**
+   * The parameters, each once, in order of registration; all below too unless `recurse` is false. A generator:
+   * `[...model.parameters()]` is a list.
+   * @example [...model.parameters()].map((p) => p.numel()) // [ 6, 2 ]
+   */
   parameters(recurse: boolean | { recurse?: boolean } = true): Generator<Parameter, void> {
     const all = typeof recurse === "object" ? (recurse.recurse ?? true) : recurse;
     return values(this.namedParameters({ recurse: all }));
   }
 
-  /** The parameters with their dotted names. */
+  /**
+   * The parameters with their dotted names, which begin with `prefix`; twins once unless `removeDuplicate` is false.
+   * @example [...model.namedParameters()].map(([name]) => name) // [ 'fc.weight', 'fc.bias' ]
+   */
   namedParameters(prefix?: string, recurse?: boolean, removeDuplicate?: boolean): Generator<[string, Parameter], void>;
   namedParameters(options: MemberOptions): Generator<[string, Parameter], void>;
   namedParameters(...args: unknown[]): Generator<[string, Parameter], void> {
     return namedMembers(this, read("namedParameters", memberSignature, args), (table) => table.parameters);
   }
 
-  /** The buffers, each once. */
+  /** The buffers, each once, in order of registration; all below too unless `recurse` is false. */
   buffers(recurse: boolean | { recurse?: boolean } = true): Generator<Tensor, void> {
     const all = typeof recurse === "object" ? (recurse.recurse ?? true) : recurse;
     return values(this.namedBuffers({ recurse: all }));
   }
 
-  /** The buffers with their dotted names. */
+  /** The buffers with their dotted names, which begin with `prefix`; twins once unless `removeDuplicate` is false. */
   namedBuffers(prefix?: string, recurse?: boolean, removeDuplicate?: boolean): Generator<[string, Tensor], void>;
   namedBuffers(options: MemberOptions): Generator<[string, Tensor], void>;
   namedBuffers(...args: unknown[]): Generator<[string, Tensor], void> {
     return namedMembers(this, read("namedBuffers", memberSignature, args), (table) => table.buffers);
   }
 
-  /** The direct children, each once. */
+  /** The direct children, each once, in order of registration. */
   children(): Generator<AnyModule, void> {
     return values(this.namedChildren());
   }
 
-  /** The direct children with their names. */
+  /** The direct children with their names, each once. */
   *namedChildren(): Generator<[string, AnyModule], void> {
     const seen = new Set<AnyModule>();
     for (const [name, child] of adopt(this).modules) {
@@ -202,7 +235,10 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return values(this.namedModules());
   }
 
-  /** This module under the name `""` (or `prefix`) and all below it with their dotted names. */
+  /**
+   * This module under the name `""` (or `prefix`) and all below it with their dotted names, each once.
+   * @example [...model.namedModules()].map(([name]) => name) // [ '', 'fc' ]
+   */
   namedModules(memo?: Set<AnyModule> | null, prefix?: string, removeDuplicate?: boolean): NamedModules;
   namedModules(options: { memo?: Set<AnyModule> | null; prefix?: string; removeDuplicate?: boolean }): NamedModules;
   namedModules(...args: unknown[]): NamedModules {
@@ -215,7 +251,11 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     );
   }
 
-  /** The module at a dotted path; `""` is this one. */
+  /**
+   * The module at a dotted path; `""` is this one.
+   * @throws AttributeError where there is none.
+   * @example model.getSubmodule("fc") === model.fc // true
+   */
   getSubmodule(target: string): AnyModule {
     let at: AnyModule = this;
     if (target === "") return at;
@@ -229,7 +269,10 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return at;
   }
 
-  /** The parameter at a dotted path. */
+  /**
+   * The parameter at a dotted path.
+   * @throws AttributeError where there is none, or something else.
+   */
   getParameter(target: string): Parameter {
     const [owner, name] = ownerOf(this, target);
     const param = adopt(owner).parameters.get(name);
@@ -238,7 +281,10 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return param;
   }
 
-  /** The buffer at a dotted path. */
+  /**
+   * The buffer at a dotted path.
+   * @throws AttributeError where there is none, or something else.
+   */
   getBuffer(target: string): Tensor {
     const [owner, name] = ownerOf(this, target);
     const buffer = adopt(owner).buffers.get(name);
@@ -247,7 +293,14 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return buffer;
   }
 
-  /** Calls `fn` with every module, children before their parents. */
+  /**
+   * Calls `fn` with every module, children before their parents; returns this module.
+   * @example
+   * model.apply((module) => {
+   *   if (module instanceof nn.Linear) nn.init.zeros_(module.weight);
+   * });
+   * model.fc.weight.sum().item() // 0
+   */
   apply(fn: (module: AnyModule) => void): this {
     for (const child of this.children()) child.apply(fn);
     fn(this);
@@ -256,7 +309,11 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   // -------------------------------------------------------------- modes and conversions
 
-  /** Sets training mode here and below. */
+  /**
+   * Sets training mode here and below, for dropout and batch statistics; returns this module.
+   * @throws TypeError "training mode is expected to be boolean".
+   * @example model.train().training // true
+   */
   train(mode = true): this {
     if (typeof mode !== "boolean") throw new TypeError("training mode is expected to be boolean");
     this.training = mode;
@@ -265,24 +322,36 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return this;
   }
 
-  /** Sets evaluation mode here and below. */
+  /**
+   * Sets evaluation mode here and below: the same as `train(false)`. It does not turn gradients off; that is
+   * `torch.noGrad`.
+   * @example model.eval().training // false
+   */
   eval(): this {
     return this.train(false);
   }
 
-  /** Sets `requiresGrad` of all parameters. */
+  /**
+   * Whether the parameters, here and below, get gradients; returns this module.
+   * @example model.requiresGrad_(false).fc.weight.requiresGrad // false
+   */
   requiresGrad_(requiresGrad = true): this {
     for (const param of this.parameters()) param.requiresGrad_(requiresGrad);
     return this;
   }
 
-  /** Drops the gradients of all parameters, or fills them with zeros. */
+  /** Drops the gradients of all parameters; with `setToNone: false` fills them with zeros. */
   zeroGrad(setToNone: boolean | { setToNone?: boolean } = true): void {
     const drop = typeof setToNone === "object" ? (setToNone.setToNone ?? true) : setToNone;
     for (const param of this.parameters()) clearGrad(param, drop);
   }
 
-  /** Converts and moves parameters, gradients and buffers in place; integers keep their dtype. */
+  /**
+   * Converts and moves parameters, gradients and buffers in place, and returns this module: by dtype, device, or like a
+   * tensor. Only floating-point tensors change their dtype. The Parameters stay the objects that they were.
+   * @throws TypeError for a dtype that is no floating-point one.
+   * @example model.to("float64").fc.weight.dtype // torch.float64
+   */
   to(...args: ModuleToArguments): this {
     const { values: v } = parseAny("to", toSignatures, args);
     const like = v.tensor as Tensor | undefined;
@@ -331,7 +400,7 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return this._apply((t) => t.cuda(device));
   }
 
-  /** Uninitialised parameters and buffers on a device. */
+  /** Gives parameters and buffers uninitialised memory on a device, in place; for modules made on `meta`. */
   toEmpty(options: { device: DeviceLike; recurse?: boolean }): this {
     const device = options.device as Device | string;
     return this._apply((t) => t.newEmpty(t.shape, { device }), options.recurse ?? true);
@@ -358,7 +427,16 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   // -------------------------------------------------------------- state
 
-  /** The module's own memory by dotted names: parameters and persistent buffers, detached, here and below. */
+  /**
+   * The module's own memory by dotted names: parameters and persistent buffers, detached, here and below. It is live:
+   * later training shows in it. A copy is `torch.lens.snapshot(model)`, or `copy.deepcopy(model.stateDict())`. Options:
+   * `destination` to add to, `prefix`, `keepVars` for the Parameters themselves.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+   * @example
+   * const live = model.stateDict();
+   * torch.noGrad(() => model.fc.bias!.zero_());
+   * live.get("fc.bias") // tensor([0., 0.])
+   */
   stateDict(options?: StateDictOptions): StateDict;
   stateDict(destination: StateDict | null, prefix?: string, keepVars?: boolean): StateDict;
   stateDict(...args: unknown[]): StateDict {
@@ -373,8 +451,12 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
   }
 
   /**
-   * Copies the values of a state dict into the module's own memory; nothing changes where it throws.
-   * @throws RuntimeError with every missing, unexpected and misshapen key.
+   * Copies the values of a state dict (a Map or an object) into the module's own memory; nothing changes where it
+   * throws. With `strict` false, keys that do not match are only reported; with `assign` the given tensors take the
+   * place of the module's.
+   * @throws RuntimeError with every missing, unexpected and misshapen key; TypeError for what is no dictionary, such as
+   *   a path.
+   * @example model.loadStateDict(new Net().stateDict()) // <All keys matched successfully>
    */
   loadStateDict(stateDict: StateDictLike, strict?: boolean, assign?: boolean): IncompatibleKeys;
   loadStateDict(stateDict: StateDictLike, options: LoadOptions): IncompatibleKeys;
@@ -403,12 +485,24 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   // -------------------------------------------------------------- hooks
 
-  /** Runs `hook(module, args)` before every `forward`. */
+  /**
+   * Runs `hook(module, args)` before every `forward`; what it returns replaces the arguments. `remove()` of the result
+   * takes it away.
+   */
   registerForwardPreHook(hook: ForwardPreHook<this, A>, options?: { prepend?: boolean }): RemovableHandle {
     return this[registry].hooks.forwardPre.add(hook, options);
   }
 
-  /** Runs `hook(module, args, output)` after every `forward`. */
+  /**
+   * Runs `hook(module, args, output)` after every `forward`; what it returns replaces the output. `remove()` of the
+   * result takes it away.
+   * @example
+   * const shapes: string[] = [];
+   * const handle = model.registerForwardHook((_module, _args, output) => void shapes.push(String(output.shape)));
+   * model(x);
+   * handle.remove();
+   * shapes // [ 'torch.Size([2, 2])' ]
+   */
   registerForwardHook(
     hook: ForwardHook<this, A, R>,
     options?: { prepend?: boolean; alwaysCall?: boolean },
@@ -416,12 +510,15 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
     return this[registry].hooks.forward.add(hook, options);
   }
 
-  /** Runs `hook(module, gradInput, gradOutput)` when the gradients of the inputs are known. */
+  /**
+   * Runs `hook(module, gradInput, gradOutput)` when the gradients of the inputs are known; what it returns replaces
+   * them.
+   */
   registerFullBackwardHook(hook: FullBackwardHook<this>, options?: { prepend?: boolean }): RemovableHandle {
     return this[registry].hooks.backward.add(hook, options);
   }
 
-  /** Runs `hook(module, gradOutput)` before the module's part of backward. */
+  /** Runs `hook(module, gradOutput)` before the module's part of backward; what it returns replaces the gradients. */
   registerFullBackwardPreHook(hook: FullBackwardPreHook<this>, options?: { prepend?: boolean }): RemovableHandle {
     return this[registry].hooks.backwardPre.add(hook, options);
   }
@@ -460,7 +557,7 @@ export class Module<A extends unknown[] = [input: Tensor], R = Tensor> {
 
   // -------------------------------------------------------------- printing
 
-  /** The arguments that the printed form shows. */
+  /** The arguments that the printed form shows; a class overrides it. */
   extraRepr(): string {
     return "";
   }

@@ -12,7 +12,13 @@ import { Parameter } from "./parameter.ts";
 
 const pyBool = (value: boolean): string => (value ? "True" : "False");
 
-/** Normalizes over the last dims, of this shape. */
+/**
+ * Normalizes over the last dims, whose sizes are `normalizedShape`, by their mean and biased variance plus `eps`; then
+ * times `weight` plus `bias`, both of that shape (null with `elementwiseAffine: false`).
+ * @throws RuntimeError where the input does not end in `normalizedShape`.
+ * @see https://arxiv.org/abs/1607.06450
+ * @example new nn.LayerNorm(2)(torch.tensor([[1, 3]])).round() // tensor([[-1.,  1.]], grad_fn=<RoundBackward0>)
+ */
 export class LayerNorm extends Module {
   readonly normalizedShape: number[];
   eps: number;
@@ -57,7 +63,13 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Divides by the root mean square over the last dims, of this shape. */
+/**
+ * Divides by the root mean square over the last dims, whose sizes are `normalizedShape`; then times `weight` (null with
+ * `elementwiseAffine: false`). `eps` null is the dtype's smallest step above 1.
+ * @throws RuntimeError where the input does not end in `normalizedShape`.
+ * @see https://arxiv.org/abs/1910.07467
+ * @example new nn.RMSNorm(2)(torch.tensor([3, 3])) // tensor([1., 1.], grad_fn=<MulBackward0>)
+ */
 export class RMSNorm extends Module {
   readonly normalizedShape: number[];
   eps: number | null;
@@ -98,7 +110,13 @@ export class RMSNorm extends Module {
   }
 }
 
-/** Normalizes groups of channels of every sample. */
+/**
+ * Normalizes `numGroups` groups of the channels of every sample of `[N, C, ...]`; then times `weight` plus `bias`, both
+ * `[numChannels]` (null with `affine: false`).
+ * @throws ValueError "num_channels must be divisible by num_groups".
+ * @see https://arxiv.org/abs/1803.08494
+ * @example new nn.GroupNorm(2, 4)(torch.rand(3, 4, 5)).shape // torch.Size([3, 4, 5])
+ */
 export class GroupNorm extends Module {
   readonly numGroups: number;
   readonly numChannels: number;
@@ -142,7 +160,10 @@ export class GroupNorm extends Module {
   }
 }
 
-/** Divides by the squares of neighbouring channels. */
+/**
+ * Divides by `(k + alpha / size * Σ x²) ** beta`, the sum over `size` neighbouring channels of `[N, C, ...]`.
+ * @example new nn.LocalResponseNorm(2)(torch.rand(1, 4, 3)).shape // torch.Size([1, 4, 3])
+ */
 export class LocalResponseNorm extends Module {
   readonly size: number;
   readonly alpha: number;

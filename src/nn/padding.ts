@@ -20,7 +20,10 @@ abstract class Pad extends Module {
   }
 }
 
-/** Extends the last 1 dim with a value. */
+/**
+ * Extends the last dim with `value`: `padding` is one number for all sides, or `[left, right]`; negative ones crop.
+ * @example new nn.ConstantPad1d(1, 0)(torch.tensor([[1, 2, 3]])) // tensor([[0., 1., 2., 3., 0.]])
+ */
 export class ConstantPad1d extends Pad {
   readonly value: number;
 
@@ -39,7 +42,11 @@ export class ConstantPad1d extends Pad {
   }
 }
 
-/** Extends the last 2 dims with a value. */
+/**
+ * Extends the last two dims with `value`: `padding` is one number for all sides, or `[left, right, top, bottom]`;
+ * negative ones crop.
+ * @example new nn.ConstantPad2d(1, 0)(torch.rand(1, 4, 4)).shape // torch.Size([1, 6, 6])
+ */
 export class ConstantPad2d extends Pad {
   readonly value: number;
 
@@ -58,7 +65,11 @@ export class ConstantPad2d extends Pad {
   }
 }
 
-/** Extends the last 3 dims with a value. */
+/**
+ * Extends the last three dims with `value`: `padding` is one number for all sides, or `[left, right, top, bottom,
+ * front, back]`; negative ones crop.
+ * @example new nn.ConstantPad3d(1, 0)(torch.rand(1, 4, 4, 4)).shape // torch.Size([1, 6, 6, 6])
+ */
 export class ConstantPad3d extends Pad {
   readonly value: number;
 
@@ -77,7 +88,12 @@ export class ConstantPad3d extends Pad {
   }
 }
 
-/** Extends the last 1 dim by reflection. */
+/**
+ * Extends the last dim by reflection, without repeating the border: `padding` is one number for all sides, or `[left,
+ * right]`.
+ * @throws RuntimeError where padding is not less than the size.
+ * @example new nn.ReflectionPad1d(1)(torch.tensor([[1, 2, 3]])) // tensor([[2., 1., 2., 3., 2.]])
+ */
 export class ReflectionPad1d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ReflectionPad1d", "padding:ints", args).padding, 2));
@@ -88,7 +104,12 @@ export class ReflectionPad1d extends Pad {
   }
 }
 
-/** Extends the last 2 dims by reflection. */
+/**
+ * Extends the last two dims by reflection, without repeating the border: `padding` is one number for all sides, or
+ * `[left, right, top, bottom]`.
+ * @throws RuntimeError where padding is not less than the size.
+ * @example new nn.ReflectionPad2d(1)(torch.rand(1, 4, 4)).shape // torch.Size([1, 6, 6])
+ */
 export class ReflectionPad2d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ReflectionPad2d", "padding:ints", args).padding, 4));
@@ -99,7 +120,12 @@ export class ReflectionPad2d extends Pad {
   }
 }
 
-/** Extends the last 3 dims by reflection. */
+/**
+ * Extends the last three dims by reflection, without repeating the border: `padding` is one number for all sides, or
+ * `[left, right, top, bottom, front, back]`.
+ * @throws RuntimeError where padding is not less than the size.
+ * @example new nn.ReflectionPad3d(1)(torch.rand(1, 4, 4, 4)).shape // torch.Size([1, 6, 6, 6])
+ */
 export class ReflectionPad3d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ReflectionPad3d", "padding:ints", args).padding, 6));
@@ -110,7 +136,10 @@ export class ReflectionPad3d extends Pad {
   }
 }
 
-/** Extends the last 1 dim by repeating the border. */
+/**
+ * Extends the last dim by repeating the border: `padding` is one number for all sides, or `[left, right]`.
+ * @example new nn.ReplicationPad1d(1)(torch.tensor([[1, 2, 3]])) // tensor([[1., 1., 2., 3., 3.]])
+ */
 export class ReplicationPad1d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ReplicationPad1d", "padding:ints", args).padding, 2));
@@ -121,7 +150,11 @@ export class ReplicationPad1d extends Pad {
   }
 }
 
-/** Extends the last 2 dims by repeating the border. */
+/**
+ * Extends the last two dims by repeating the border: `padding` is one number for all sides, or `[left, right, top,
+ * bottom]`.
+ * @example new nn.ReplicationPad2d(1)(torch.rand(1, 4, 4)).shape // torch.Size([1, 6, 6])
+ */
 export class ReplicationPad2d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ReplicationPad2d", "padding:ints", args).padding, 4));
@@ -132,7 +165,11 @@ export class ReplicationPad2d extends Pad {
   }
 }
 
-/** Extends the last 3 dims by repeating the border. */
+/**
+ * Extends the last three dims by repeating the border: `padding` is one number for all sides, or `[left, right, top,
+ * bottom, front, back]`.
+ * @example new nn.ReplicationPad3d(1)(torch.rand(1, 4, 4, 4)).shape // torch.Size([1, 6, 6, 6])
+ */
 export class ReplicationPad3d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ReplicationPad3d", "padding:ints", args).padding, 6));
@@ -143,7 +180,11 @@ export class ReplicationPad3d extends Pad {
   }
 }
 
-/** Extends the last 1 dim by going round. */
+/**
+ * Extends the last dim by going round: `padding` is one number for all sides, or `[left, right]`.
+ * @throws RuntimeError where padding is greater than the size.
+ * @example new nn.CircularPad1d(1)(torch.tensor([[1, 2, 3]])) // tensor([[3., 1., 2., 3., 1.]])
+ */
 export class CircularPad1d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("CircularPad1d", "padding:ints", args).padding, 2));
@@ -154,7 +195,11 @@ export class CircularPad1d extends Pad {
   }
 }
 
-/** Extends the last 2 dims by going round. */
+/**
+ * Extends the last two dims by going round: `padding` is one number for all sides, or `[left, right, top, bottom]`.
+ * @throws RuntimeError where padding is greater than the size.
+ * @example new nn.CircularPad2d(1)(torch.rand(1, 4, 4)).shape // torch.Size([1, 6, 6])
+ */
 export class CircularPad2d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("CircularPad2d", "padding:ints", args).padding, 4));
@@ -165,7 +210,12 @@ export class CircularPad2d extends Pad {
   }
 }
 
-/** Extends the last 3 dims by going round. */
+/**
+ * Extends the last three dims by going round: `padding` is one number for all sides, or `[left, right, top, bottom,
+ * front, back]`.
+ * @throws RuntimeError where padding is greater than the size.
+ * @example new nn.CircularPad3d(1)(torch.rand(1, 4, 4, 4)).shape // torch.Size([1, 6, 6, 6])
+ */
 export class CircularPad3d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("CircularPad3d", "padding:ints", args).padding, 6));
@@ -176,7 +226,10 @@ export class CircularPad3d extends Pad {
   }
 }
 
-/** Extends the last 1 dim with zeros. */
+/**
+ * Extends the last dim with zeros: `padding` is one number for all sides, or `[left, right]`; negative ones crop.
+ * @example new nn.ZeroPad1d(1)(torch.tensor([[1, 2, 3]])) // tensor([[0., 1., 2., 3., 0.]])
+ */
 export class ZeroPad1d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ZeroPad1d", "padding:ints", args).padding, 2));
@@ -187,7 +240,11 @@ export class ZeroPad1d extends Pad {
   }
 }
 
-/** Extends the last 2 dims with zeros. */
+/**
+ * Extends the last two dims with zeros: `padding` is one number for all sides, or `[left, right, top, bottom]`;
+ * negative ones crop.
+ * @example new nn.ZeroPad2d(1)(torch.rand(1, 4, 4)).shape // torch.Size([1, 6, 6])
+ */
 export class ZeroPad2d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ZeroPad2d", "padding:ints", args).padding, 4));
@@ -198,7 +255,11 @@ export class ZeroPad2d extends Pad {
   }
 }
 
-/** Extends the last 3 dims with zeros. */
+/**
+ * Extends the last three dims with zeros: `padding` is one number for all sides, or `[left, right, top, bottom, front,
+ * back]`; negative ones crop.
+ * @example new nn.ZeroPad3d(1)(torch.rand(1, 4, 4, 4)).shape // torch.Size([1, 6, 6, 6])
+ */
 export class ZeroPad3d extends Pad {
   constructor(...args: Arguments<[padding: Sizes], "padding">) {
     super(tuple(read("ZeroPad3d", "padding:ints", args).padding, 6));

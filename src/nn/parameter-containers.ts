@@ -16,7 +16,11 @@ function line(key: string | number, param: Parameter, type: string): string {
   return `  (${key}): Parameter containing: [${type} of size ${param.shape.join("x")}]`;
 }
 
-/** A list of Parameters, registered under their positions; tensors become Parameters. */
+/**
+ * A list of Parameters, registered under their positions; float tensors become Parameters.
+ * @throws IndexError for a position out of range.
+ * @example [...new nn.ParameterList([torch.zeros(2), torch.ones(3)]).parameters()].length // 2
+ */
 export class ParameterList extends Module<never[], never> {
   /** The Parameters by position. */
   readonly [index: number]: Parameter;
@@ -71,7 +75,11 @@ export type ParameterTable =
   | Iterable<readonly [string, Tensor]>
   | { readonly [name: string]: Tensor };
 
-/** A dictionary of Parameters, registered under their keys; tensors become Parameters. */
+/**
+ * A dictionary of Parameters, registered under their keys; float tensors become Parameters.
+ * @throws KeyError for a key that is not there.
+ * @example new nn.ParameterDict({ scale: torch.ones(1) }).stateDict().has("scale") // true
+ */
 export class ParameterDict extends Module<never[], never> {
   constructor(parameters?: ParameterTable | null) {
     super();

@@ -27,8 +27,12 @@ function dataOf(kind: string, data: unknown): Tensor {
 
 /**
  * A leaf tensor that is learned: as a field of a module it is among the module's parameters. It shares the memory of
- * `data`.
- * @example const w = new nn.Parameter(torch.zeros(2, 3))
+ * `data`, and requires a gradient unless told otherwise.
+ * @throws RuntimeError "Only Tensors of floating point and complex dtype can require gradients".
+ * @example
+ * const w = new nn.Parameter(torch.zeros(2, 3));
+ * w.requiresGrad // true
+ * w.isLeaf // true
  */
 export class Parameter extends Tensor {
   constructor(data?: Tensor | null, requiresGrad: boolean | { requiresGrad?: boolean } = true) {
@@ -60,6 +64,7 @@ export function isParameter(value: unknown): value is Parameter {
 /**
  * A tensor that is part of a module's state without being learned; in state dicts unless `persistent` is false. It
  * shares the memory of `data`.
+ * @example new nn.Buffer(torch.zeros(2)).requiresGrad // false
  */
 export class Buffer extends Tensor {
   declare readonly persistent: boolean;

@@ -135,7 +135,13 @@ abstract class LPPool extends Module {
   }
 }
 
-/** The maximum of every window over 1 dim; with `returnIndices`, also where it was. */
+/**
+ * The maximum of every window of `[N, C, L]` or `[C, L]`; with `returnIndices`, also where it was in the input.
+ * `stride` is `kernelSize` unless given; `padding` adds minus infinity; `ceilMode` keeps a last window that is not
+ * full.
+ * @throws RuntimeError for other dims, padding above half the kernel, or an input smaller than the window.
+ * @example new nn.MaxPool1d(2)(torch.rand(1, 2, 6)).shape // torch.Size([1, 2, 3])
+ */
 export class MaxPool1d extends MaxPool {
   constructor(...args: MaxPoolArguments) {
     super(read("MaxPool1d", maxPoolParams, args));
@@ -150,7 +156,13 @@ export class MaxPool1d extends MaxPool {
   }
 }
 
-/** The maximum of every window over 2 dims; with `returnIndices`, also where it was. */
+/**
+ * The maximum of every window of `[N, C, H, W]` or `[C, H, W]`; with `returnIndices`, also where it was in the input.
+ * `stride` is `kernelSize` unless given; `padding` adds minus infinity; `ceilMode` keeps a last window that is not
+ * full.
+ * @throws RuntimeError for other dims, padding above half the kernel, or an input smaller than the window.
+ * @example new nn.MaxPool2d(2)(images).shape // torch.Size([8, 1, 14, 14])
+ */
 export class MaxPool2d extends MaxPool {
   constructor(...args: MaxPoolArguments) {
     super(read("MaxPool2d", maxPoolParams, args));
@@ -165,7 +177,13 @@ export class MaxPool2d extends MaxPool {
   }
 }
 
-/** The maximum of every window over 3 dims; with `returnIndices`, also where it was. */
+/**
+ * The maximum of every window of `[N, C, D, H, W]` or `[C, D, H, W]`; with `returnIndices`, also where it was in the
+ * input. `stride` is `kernelSize` unless given; `padding` adds minus infinity; `ceilMode` keeps a last window that is
+ * not full.
+ * @throws RuntimeError for other dims, padding above half the kernel, or an input smaller than the window.
+ * @example new nn.MaxPool3d(2)(torch.rand(1, 2, 4, 4, 4)).shape // torch.Size([1, 2, 2, 2, 2])
+ */
 export class MaxPool3d extends MaxPool {
   constructor(...args: MaxPoolArguments) {
     super(read("MaxPool3d", maxPoolParams, args));
@@ -180,7 +198,13 @@ export class MaxPool3d extends MaxPool {
   }
 }
 
-/** The inverse of `MaxPool1d`, with zeros where no maximum was. */
+/**
+ * The inverse of `MaxPool1d`: values go back to where `indices` say that the maxima were, zeros elsewhere.
+ * @throws RuntimeError for indices outside of the result; ValueError for an `outputSize` that cannot be.
+ * @example
+ * const [values, indices] = F.maxPool1dWithIndices(torch.rand(1, 2, 6), 2);
+ * new nn.MaxUnpool1d(2)(values, indices).shape // torch.Size([1, 2, 6])
+ */
 export class MaxUnpool1d extends Module<[input: Tensor, indices: Tensor, outputSize?: readonly number[] | null]> {
   readonly kernelSize: number[];
   readonly stride: number[];
@@ -205,7 +229,13 @@ export class MaxUnpool1d extends Module<[input: Tensor, indices: Tensor, outputS
   }
 }
 
-/** The inverse of `MaxPool2d`, with zeros where no maximum was. */
+/**
+ * The inverse of `MaxPool2d`: values go back to where `indices` say that the maxima were, zeros elsewhere.
+ * @throws RuntimeError for indices outside of the result; ValueError for an `outputSize` that cannot be.
+ * @example
+ * const [values, indices] = F.maxPool2dWithIndices(images, 2);
+ * new nn.MaxUnpool2d(2)(values, indices).shape // torch.Size([8, 1, 28, 28])
+ */
 export class MaxUnpool2d extends Module<[input: Tensor, indices: Tensor, outputSize?: readonly number[] | null]> {
   readonly kernelSize: number[];
   readonly stride: number[];
@@ -230,7 +260,13 @@ export class MaxUnpool2d extends Module<[input: Tensor, indices: Tensor, outputS
   }
 }
 
-/** The inverse of `MaxPool3d`, with zeros where no maximum was. */
+/**
+ * The inverse of `MaxPool3d`: values go back to where `indices` say that the maxima were, zeros elsewhere.
+ * @throws RuntimeError for indices outside of the result; ValueError for an `outputSize` that cannot be.
+ * @example
+ * const [values, indices] = F.maxPool3dWithIndices(torch.rand(1, 2, 4, 4, 4), 2);
+ * new nn.MaxUnpool3d(2)(values, indices).shape // torch.Size([1, 2, 4, 4, 4])
+ */
 export class MaxUnpool3d extends Module<[input: Tensor, indices: Tensor, outputSize?: readonly number[] | null]> {
   readonly kernelSize: number[];
   readonly stride: number[];
@@ -255,7 +291,12 @@ export class MaxUnpool3d extends Module<[input: Tensor, indices: Tensor, outputS
   }
 }
 
-/** The mean of every window over 1 dim. */
+/**
+ * The mean of every window of `[N, C, L]` or `[C, L]`. `stride` is `kernelSize` unless given; zeros of the padding
+ * count unless `countIncludePad: false`.
+ * @throws RuntimeError for other dims, padding above half the kernel, or an input smaller than the window.
+ * @example new nn.AvgPool1d(2)(torch.rand(1, 2, 6)).shape // torch.Size([1, 2, 3])
+ */
 export class AvgPool1d extends Module {
   readonly kernelSize: number[];
   readonly stride: number[];
@@ -289,7 +330,12 @@ export class AvgPool1d extends Module {
   }
 }
 
-/** The mean of every window over 2 dims. */
+/**
+ * The mean of every window of `[N, C, H, W]` or `[C, H, W]`. `stride` is `kernelSize` unless given; zeros of the
+ * padding count unless `countIncludePad: false`.
+ * @throws RuntimeError for other dims, padding above half the kernel, or an input smaller than the window.
+ * @example new nn.AvgPool2d(2)(images).shape // torch.Size([8, 1, 14, 14])
+ */
 export class AvgPool2d extends AvgPool {
   constructor(...args: AvgPoolArguments) {
     super(read("AvgPool2d", avgPoolParams, args));
@@ -301,7 +347,12 @@ export class AvgPool2d extends AvgPool {
   }
 }
 
-/** The mean of every window over 3 dims. */
+/**
+ * The mean of every window of `[N, C, D, H, W]` or `[C, D, H, W]`. `stride` is `kernelSize` unless given; zeros of the
+ * padding count unless `countIncludePad: false`.
+ * @throws RuntimeError for other dims, padding above half the kernel, or an input smaller than the window.
+ * @example new nn.AvgPool3d(2)(torch.rand(1, 2, 4, 4, 4)).shape // torch.Size([1, 2, 2, 2, 2])
+ */
 export class AvgPool3d extends AvgPool {
   constructor(...args: AvgPoolArguments) {
     super(read("AvgPool3d", avgPoolParams, args));
@@ -313,7 +364,10 @@ export class AvgPool3d extends AvgPool {
   }
 }
 
-/** The power mean of every window over 1 dim. */
+/**
+ * The power mean `(Σ x ** normType) ** (1 / normType)` of every window of `[N, C, L]` or `[C, L]`.
+ * @example new nn.LPPool1d(2, 2)(torch.rand(1, 2, 6)).shape // torch.Size([1, 2, 3])
+ */
 export class LPPool1d extends LPPool {
   constructor(...args: LPPoolArguments) {
     super(read("LPPool1d", lpPoolParams, args));
@@ -324,7 +378,10 @@ export class LPPool1d extends LPPool {
   }
 }
 
-/** The power mean of every window over 2 dims. */
+/**
+ * The power mean `(Σ x ** normType) ** (1 / normType)` of every window of `[N, C, H, W]` or `[C, H, W]`.
+ * @example new nn.LPPool2d(2, 2)(images).shape // torch.Size([8, 1, 14, 14])
+ */
 export class LPPool2d extends LPPool {
   constructor(...args: LPPoolArguments) {
     super(read("LPPool2d", lpPoolParams, args));
@@ -335,7 +392,12 @@ export class LPPool2d extends LPPool {
   }
 }
 
-/** Windows over 1 dim chosen so that the result has a given size; their maxima. */
+/**
+ * The maxima of windows of `[N, C, L]` or `[C, L]`, chosen so that the result has the size `outputSize`. With
+ * `returnIndices`, also where they were.
+ * @throws RuntimeError for other dims.
+ * @example new nn.AdaptiveMaxPool1d(3)(torch.rand(1, 2, 6)).shape // torch.Size([1, 2, 3])
+ */
 export class AdaptiveMaxPool1d extends Module {
   readonly outputSize: OutputSize;
   readonly returnIndices: boolean;
@@ -357,7 +419,12 @@ export class AdaptiveMaxPool1d extends Module {
   }
 }
 
-/** Windows over 2 dims chosen so that the result has a given size; their maxima. */
+/**
+ * The maxima of windows of `[N, C, H, W]` or `[C, H, W]`, chosen so that the result has the size `outputSize`, a number
+ * or one per dim (null keeps a dim). With `returnIndices`, also where they were.
+ * @throws RuntimeError for other dims.
+ * @example new nn.AdaptiveMaxPool2d([2, 3])(images).shape // torch.Size([8, 1, 2, 3])
+ */
 export class AdaptiveMaxPool2d extends Module {
   readonly outputSize: OutputSize;
   readonly returnIndices: boolean;
@@ -379,7 +446,12 @@ export class AdaptiveMaxPool2d extends Module {
   }
 }
 
-/** Windows over 3 dims chosen so that the result has a given size; their maxima. */
+/**
+ * The maxima of windows of `[N, C, D, H, W]` or `[C, D, H, W]`, chosen so that the result has the size `outputSize`, a
+ * number or one per dim (null keeps a dim). With `returnIndices`, also where they were.
+ * @throws RuntimeError for other dims.
+ * @example new nn.AdaptiveMaxPool3d(1)(torch.rand(1, 2, 4, 4, 4)).shape // torch.Size([1, 2, 1, 1, 1])
+ */
 export class AdaptiveMaxPool3d extends Module {
   readonly outputSize: OutputSize;
   readonly returnIndices: boolean;
@@ -401,7 +473,11 @@ export class AdaptiveMaxPool3d extends Module {
   }
 }
 
-/** Windows over 1 dim chosen so that the result has a given size; their means. */
+/**
+ * The means of windows of `[N, C, L]` or `[C, L]`, chosen so that the result has the size `outputSize`.
+ * @throws RuntimeError for other dims.
+ * @example new nn.AdaptiveAvgPool1d(3)(torch.rand(1, 2, 6)).shape // torch.Size([1, 2, 3])
+ */
 export class AdaptiveAvgPool1d extends Module {
   readonly outputSize: OutputSize;
 
@@ -420,7 +496,12 @@ export class AdaptiveAvgPool1d extends Module {
   }
 }
 
-/** Windows over 2 dims chosen so that the result has a given size; their means. */
+/**
+ * The means of windows of `[N, C, H, W]` or `[C, H, W]`, chosen so that the result has the size `outputSize`, a number
+ * or one per dim (null keeps a dim).
+ * @throws RuntimeError for other dims.
+ * @example new nn.AdaptiveAvgPool2d([2, 3])(images).shape // torch.Size([8, 1, 2, 3])
+ */
 export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: OutputSize;
 
@@ -439,7 +520,12 @@ export class AdaptiveAvgPool2d extends Module {
   }
 }
 
-/** Windows over 3 dims chosen so that the result has a given size; their means. */
+/**
+ * The means of windows of `[N, C, D, H, W]` or `[C, D, H, W]`, chosen so that the result has the size `outputSize`, a
+ * number or one per dim (null keeps a dim).
+ * @throws RuntimeError for other dims.
+ * @example new nn.AdaptiveAvgPool3d(1)(torch.rand(1, 2, 4, 4, 4)).shape // torch.Size([1, 2, 1, 1, 1])
+ */
 export class AdaptiveAvgPool3d extends Module {
   readonly outputSize: OutputSize;
 

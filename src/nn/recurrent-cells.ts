@@ -128,7 +128,12 @@ export type CellArguments = Arguments<
 
 const params = "inputSize:int hiddenSize:int bias:bool=true";
 
-/** One step of `RNN`. */
+/**
+ * One step of `RNN`; gives the new state. Input `[N, inputSize]` or `[inputSize]`, state `[N, hiddenSize]` or
+ * `[hiddenSize]`, zeros if left out.
+ * @throws RuntimeError where sizes of the input or the state do not fit.
+ * @example new nn.RNNCell(3, 5)(torch.zeros(2, 3)).shape // torch.Size([2, 5])
+ */
 export class RNNCell extends RNNCellBase<Tensor> {
   readonly nonlinearity: "tanh" | "relu";
 
@@ -156,7 +161,14 @@ export class RNNCell extends RNNCellBase<Tensor> {
   }
 }
 
-/** One step of `LSTM`; gives `[h, c]`. */
+/**
+ * One step of `LSTM`; gives `[h, c]`. Input `[N, inputSize]` or `[inputSize]`, state `[N, hiddenSize]` or
+ * `[hiddenSize]`, zeros if left out.
+ * @throws RuntimeError where sizes of the input or the state do not fit.
+ * @example
+ * const [h, c] = new nn.LSTMCell(3, 5)(torch.zeros(2, 3));
+ * h.shape // torch.Size([2, 5])
+ */
 export class LSTMCell extends RNNCellBase<[Tensor, Tensor]> {
   constructor(...args: CellArguments) {
     super(read("LSTMCell", `${params} ${factory}`, args), 4);
@@ -168,7 +180,12 @@ export class LSTMCell extends RNNCellBase<[Tensor, Tensor]> {
   }
 }
 
-/** One step of `GRU`. */
+/**
+ * One step of `GRU`; gives the new state. Input `[N, inputSize]` or `[inputSize]`, state `[N, hiddenSize]` or
+ * `[hiddenSize]`, zeros if left out.
+ * @throws RuntimeError where sizes of the input or the state do not fit.
+ * @example new nn.GRUCell(3, 5)(torch.zeros(2, 3)).shape // torch.Size([2, 5])
+ */
 export class GRUCell extends RNNCellBase<Tensor> {
   constructor(...args: CellArguments) {
     super(read("GRUCell", `${params} ${factory}`, args), 3);

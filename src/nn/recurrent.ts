@@ -29,7 +29,10 @@ interface Weights {
 
 const pyBool = (value: boolean): string => (value ? "True" : "False");
 
-/** What the recurrent layers share; `H` is the hidden state as users have it. */
+/**
+ * What the recurrent layers share; `H` is the hidden state as users have it.
+ * @example new nn.LSTM(3, 4) instanceof nn.RNNBase // true
+ */
 export abstract class RNNBase<H> extends Module<[input: Tensor, hx?: H | null], [Tensor, H]> {
   readonly mode: Mode;
   readonly inputSize: number;
@@ -231,7 +234,18 @@ export type RecurrentArguments = Arguments<
   FactoryOptions
 >;
 
-/** The simple recurrent network: `h = tanh(W x + U h + b)`, or with relu. */
+/**
+ * The simple recurrent network, `h = tanh(W x + U h + b)`, or with `nonlinearity: "relu"`: gives the outputs and the
+ * last state. Input `[L, N, inputSize]`, or `[N, L, inputSize]` with `batchFirst`, or without a batch `[L, inputSize]`;
+ * output the same with `hiddenSize` (twice that with `bidirectional`). The state is `[numLayers * directions, N,
+ * hiddenSize]`, zeros if left out. `dropout` acts between layers in training. Weights are `weight_ih_l0`,
+ * `weight_hh_l0`, `bias_ih_l0`, … and drawn uniformly from ±1/√hiddenSize.
+ * @throws RuntimeError where sizes of the input or the state do not fit.
+ * @example
+ * const [out, h] = new nn.RNN(3, 5)(torch.zeros(7, 2, 3));
+ * out.shape // torch.Size([7, 2, 5])
+ * h.shape // torch.Size([1, 2, 5])
+ */
 export class RNN extends RNNBase<Tensor> {
   readonly nonlinearity: "tanh" | "relu";
 
@@ -269,7 +283,20 @@ function refuseProjection(v: Values): void {
   check(v.projSize === 0, () => "proj_size argument is only supported for LSTM, not RNN or GRU", ValueError);
 }
 
-/** The long short-term memory; gives the outputs and `[h, c]`. */
+/**
+ * The long short-term memory: gives the outputs and the last state `[h, c]`. Input `[L, N, inputSize]`, or `[N, L,
+ * inputSize]` with `batchFirst`, or without a batch `[L, inputSize]`; output the same with `hiddenSize` (twice that
+ * with `bidirectional`). The state is `[numLayers * directions, N, hiddenSize]`, zeros if left out. `dropout` acts
+ * between layers in training. Weights are `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, … and drawn uniformly from
+ * ±1/√hiddenSize.
+ * @throws RuntimeError where sizes of the input or the state do not fit. With `projSize`, `h` has that size.
+ * @see https://doi.org/10.1162/neco.1997.9.8.1735
+ * @example
+ * const [out, [h, c]] = new nn.LSTM(3, 5, { numLayers: 2, batchFirst: true })(torch.zeros(2, 7, 3));
+ * out.shape // torch.Size([2, 7, 5])
+ * h.shape // torch.Size([2, 2, 5])
+ * c.shape // torch.Size([2, 2, 5])
+ */
 export class LSTM extends RNNBase<[Tensor, Tensor]> {
   constructor(...args: RecurrentArguments) {
     super("LSTM", read("LSTM", `inputSize:int hiddenSize:int numLayers:int=1 ${common}`, args));
@@ -282,7 +309,19 @@ export class LSTM extends RNNBase<[Tensor, Tensor]> {
   }
 }
 
-/** The gated recurrent unit. */
+/**
+ * The gated recurrent unit: gives the outputs and the last state. Input `[L, N, inputSize]`, or `[N, L, inputSize]`
+ * with `batchFirst`, or without a batch `[L, inputSize]`; output the same with `hiddenSize` (twice that with
+ * `bidirectional`). The state is `[numLayers * directions, N, hiddenSize]`, zeros if left out. `dropout` acts between
+ * layers in training. Weights are `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, … and drawn uniformly from
+ * ±1/√hiddenSize.
+ * @throws RuntimeError where sizes of the input or the state do not fit.
+ * @see https://arxiv.org/abs/1406.1078
+ * @example
+ * const [out, h] = new nn.GRU(3, 5)(torch.zeros(7, 2, 3));
+ * out.shape // torch.Size([7, 2, 5])
+ * h.shape // torch.Size([1, 2, 5])
+ */
 export class GRU extends RNNBase<Tensor> {
   constructor(...args: RecurrentArguments) {
     const v = read("GRU", `inputSize:int hiddenSize:int numLayers:int=1 ${common}`, args);

@@ -7,7 +7,10 @@ import type { Sizes } from "./conv.ts";
 import * as F from "./functional.ts";
 import { Module } from "./module.ts";
 
-/** Joins the dims from `startDim` to `endDim`. */
+/**
+ * Joins the dims from `startDim` (1) to `endDim` (-1): `[N, C, H, W]` becomes `[N, C * H * W]`.
+ * @example new nn.Flatten()(images).shape // torch.Size([8, 784])
+ */
 export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;
@@ -28,7 +31,11 @@ export class Flatten extends Module {
   }
 }
 
-/** Splits a dim into several. */
+/**
+ * Splits dim `dim` into `unflattenedSize`, of which one may be -1.
+ * @throws RuntimeError where the product is not the dim's size.
+ * @example new nn.Unflatten(1, [2, 3])(torch.zeros(4, 6)).shape // torch.Size([4, 2, 3])
+ */
 export class Unflatten extends Module {
   readonly dim: number;
   readonly unflattenedSize: readonly number[];
@@ -62,7 +69,12 @@ function listOfInts(value: unknown): readonly number[] {
   return value;
 }
 
-/** Sums windows, given as columns, into an image. */
+/**
+ * Sums windows into images: `[N, C * kernel, L]` becomes `[N, C, ...outputSize]`. The gradient of `Unfold`, as an
+ * operation.
+ * @throws RuntimeError where L is not the number of windows.
+ * @example new nn.Fold([3, 3], 2)(torch.ones(1, 4, 4)).shape // torch.Size([1, 1, 3, 3])
+ */
 export class Fold extends Module {
   readonly outputSize: Sizes;
   readonly kernelSize: Sizes;
@@ -94,7 +106,11 @@ export class Fold extends Module {
   }
 }
 
-/** The windows of an image as columns. */
+/**
+ * The windows of an image as columns: `[N, C, H, W]` becomes `[N, C * kernel, L]`, L being the number of windows.
+ * @throws RuntimeError where no window fits.
+ * @example new nn.Unfold(2)(torch.zeros(1, 1, 3, 3)).shape // torch.Size([1, 4, 4])
+ */
 export class Unfold extends Module {
   readonly kernelSize: Sizes;
   readonly dilation: Sizes;
@@ -131,7 +147,12 @@ function showWindow(layer: { kernelSize: Sizes; dilation: Sizes; padding: Sizes;
   );
 }
 
-/** Moves channels into space: [*, C r², H, W] becomes [*, C, H r, W r]. */
+/**
+ * Moves channels into space: `[*, C r², H, W]` becomes `[*, C, H r, W r]`, r being `upscaleFactor`.
+ * @throws RuntimeError where the channels cannot be divided by r².
+ * @see https://arxiv.org/abs/1609.05158
+ * @example new nn.PixelShuffle(2)(torch.zeros(1, 8, 3, 3)).shape // torch.Size([1, 2, 6, 6])
+ */
 export class PixelShuffle extends Module {
   readonly upscaleFactor: number;
 
@@ -149,7 +170,11 @@ export class PixelShuffle extends Module {
   }
 }
 
-/** Moves space into channels: [*, C, H r, W r] becomes [*, C r², H, W]. */
+/**
+ * Moves space into channels: `[*, C, H r, W r]` becomes `[*, C r², H, W]`, r being `downscaleFactor`.
+ * @throws RuntimeError where height or width cannot be divided by r.
+ * @example new nn.PixelUnshuffle(2)(torch.zeros(1, 2, 6, 6)).shape // torch.Size([1, 8, 3, 3])
+ */
 export class PixelUnshuffle extends Module {
   readonly downscaleFactor: number;
 
@@ -167,7 +192,12 @@ export class PixelUnshuffle extends Module {
   }
 }
 
-/** Interleaves groups of channels. */
+/**
+ * Interleaves `groups` groups of the channels of `[N, C, ...]`.
+ * @throws RuntimeError where the channels cannot be divided by `groups`.
+ * @see https://arxiv.org/abs/1707.01083
+ * @example new nn.ChannelShuffle(2)(torch.arange(4).view(1, 4, 1)).flatten() // tensor([0, 2, 1, 3])
+ */
 export class ChannelShuffle extends Module {
   readonly groups: number;
 
@@ -188,7 +218,12 @@ export class ChannelShuffle extends Module {
 /** How values between pixels are found. */
 export type UpsampleMode = "nearest" | "linear" | "bilinear" | "bicubic" | "trilinear" | "nearest-exact" | "area";
 
-/** Resizes images to a size, or by a factor. */
+/**
+ * Resizes `[N, C, ...]` to `size`, or by `scaleFactor`. `mode` is `"nearest"` (default), `"linear"`, `"bilinear"`,
+ * `"bicubic"` or `"trilinear"`; `alignCorners` puts corners on corners.
+ * @throws ValueError unless one of `size` and `scaleFactor` is given.
+ * @example new nn.Upsample({ scaleFactor: 2 })(torch.tensor([[[1, 2]]])) // tensor([[[1., 1., 2., 2.]]])
+ */
 export class Upsample extends Module {
   readonly size: Sizes | null;
   readonly scaleFactor: Sizes | null;
@@ -233,7 +268,10 @@ export class Upsample extends Module {
   }
 }
 
-/** Resizes images to the nearest pixels. */
+/**
+ * Resizes `[N, C, H, W]` to `size`, or by `scaleFactor`, to the nearest pixels.
+ * @example new nn.UpsamplingNearest2d({ scaleFactor: 2 })(torch.ones(1, 1, 2, 2)).shape // torch.Size([1, 1, 4, 4])
+ */
 export class UpsamplingNearest2d extends Upsample {
   constructor(...args: Arguments<[size?: Sizes | null, scaleFactor?: Sizes | null], "size scaleFactor">) {
     const v = read("UpsamplingNearest2d", "size:any?=null scaleFactor:any?=null", args);
@@ -241,7 +279,10 @@ export class UpsamplingNearest2d extends Upsample {
   }
 }
 
-/** Resizes images with bilinear interpolation, corners on corners. */
+/**
+ * Resizes `[N, C, H, W]` to `size`, or by `scaleFactor`, with bilinear interpolation, corners on corners.
+ * @example new nn.UpsamplingBilinear2d([3, 3])(torch.ones(1, 1, 2, 2)).shape // torch.Size([1, 1, 3, 3])
+ */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(...args: Arguments<[size?: Sizes | null, scaleFactor?: Sizes | null], "size scaleFactor">) {
     const v = read("UpsamplingBilinear2d", "size:any?=null scaleFactor:any?=null", args);
@@ -249,7 +290,10 @@ export class UpsamplingBilinear2d extends Upsample {
   }
 }
 
-/** The cosine of the angle between vectors along `dim`. */
+/**
+ * The cosine of the angle between vectors along `dim` (1), whose product of lengths is at least `eps`.
+ * @example new nn.CosineSimilarity(0)(torch.tensor([1, 0]), torch.tensor([2, 0])) // tensor(1.)
+ */
 export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor]> {
   readonly dim: number;
   readonly eps: number;
@@ -266,7 +310,10 @@ export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor]> {
   }
 }
 
-/** The p-norm of the difference of vectors along the last dim. */
+/**
+ * The p-norm (2) of `x1 - x2 + eps` along the last dim.
+ * @example new nn.PairwiseDistance()(torch.tensor([[3, 4]]), torch.zeros(1, 2)) // tensor([5.0000])
+ */
 export class PairwiseDistance extends Module<[x1: Tensor, x2: Tensor]> {
   readonly norm: number;
   readonly eps: number;

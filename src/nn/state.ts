@@ -90,6 +90,10 @@ export function saveOwn(module: AnyModule, destination: StateDict, prefix: strin
   destination.set(prefix + extraStateKey, module.getExtraState() as Tensor);
 }
 
+const nothingLoaded =
+  "loadStateDict() found no key of the module in what it was given, so nothing was loaded. Compare the names on both " +
+  'sides; one may have a prefix such as "module." that the other has not. See docs/pitfalls.md#load-nothing';
+
 /** The writes of the load that is being checked; made only when all checks have passed. */
 let writes: (() => void)[] = [];
 
@@ -130,7 +134,7 @@ export function load(module: AnyModule, source: unknown, strict: boolean, assign
     done?.();
     if (!forgiving) for (const run of post) run();
     if (writes.length === 0 && missing.length > 0 && unexpected.length > 0) {
-      warn("load-nothing", "loadStateDict: no key matched, so nothing was loaded");
+      warn("load-nothing", nothingLoaded, true);
     }
     return keys;
   } finally {

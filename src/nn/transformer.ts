@@ -79,7 +79,13 @@ function linears(given: Values): [Linear, Linear] {
 
 type EncoderMasks = "srcMask" | "srcKeyPaddingMask";
 
-/** Self attention and a feed-forward network, each with a residual connection and a norm. */
+/**
+ * Self attention and a feed-forward network, each with dropout, a residual connection and a norm. `dModel` features,
+ * `nhead` heads, `dimFeedforward` (2048) inner features, `dropout` (0.1), `activation` `"relu"`, `"gelu"` or a
+ * function; `normFirst` puts the norms before the parts. Positions come first (`[L, N, dModel]`) unless `batchFirst`.
+ * @see https://arxiv.org/abs/1706.03762
+ * @example new nn.TransformerEncoderLayer(8, 2, { batchFirst: true })(torch.rand(3, 5, 8)).shape // torch.Size([3, 5, 8])
+ */
 export class TransformerEncoderLayer extends Module<[src: Tensor, ...masks: Rest<EncoderMasks>]> {
   declare self_attn: MultiheadAttention;
   declare linear1: Linear;
@@ -142,7 +148,14 @@ const decoderParams =
   "tgtMask:tensor?=null memoryMask:tensor?=null tgtKeyPaddingMask:tensor?=null memoryKeyPaddingMask:tensor?=null " +
   "tgtIsCausal:bool=false memoryIsCausal:bool=false";
 
-/** Self attention, attention to the encoder's output, and a feed-forward network. */
+/**
+ * Self attention, attention to the encoder's output, and a feed-forward network, each with dropout, a residual
+ * connection and a norm. `dModel` features, `nhead` heads, `dimFeedforward` (2048) inner features, `dropout` (0.1),
+ * `activation` `"relu"`, `"gelu"` or a function; `normFirst` puts the norms before the parts. Positions come first
+ * (`[L, N, dModel]`) unless `batchFirst`.
+ * @see https://arxiv.org/abs/1706.03762
+ * @example new nn.TransformerDecoderLayer(8, 2)(torch.rand(4, 3, 8), torch.rand(5, 3, 8)).shape // torch.Size([4, 3, 8])
+ */
 export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor, ...masks: Rest<DecoderMasks>]> {
   declare self_attn: MultiheadAttention;
   declare multihead_attn: MultiheadAttention;
@@ -208,7 +221,12 @@ function clones(layer: AnyModule, count: number): ModuleList {
 
 type Norm = Module | null;
 
-/** A stack of encoder layers. */
+/**
+ * `numLayers` deep copies of an encoder layer, and a last norm if one is given.
+ * @example
+ * const encoder = new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2), 2);
+ * encoder(torch.rand(5, 3, 8)).shape // torch.Size([5, 3, 8])
+ */
 export class TransformerEncoder extends Module<[src: Tensor, ...masks: Rest<"mask" | "srcKeyPaddingMask">]> {
   declare layers: ModuleList;
   declare norm: Norm;
@@ -240,7 +258,12 @@ export class TransformerEncoder extends Module<[src: Tensor, ...masks: Rest<"mas
   }
 }
 
-/** A stack of decoder layers. */
+/**
+ * `numLayers` deep copies of a decoder layer, and a last norm if one is given.
+ * @example
+ * const decoder = new nn.TransformerDecoder(new nn.TransformerDecoderLayer(8, 2), 2);
+ * decoder(torch.rand(4, 3, 8), torch.rand(5, 3, 8)).shape // torch.Size([4, 3, 8])
+ */
 export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, ...masks: Rest<DecoderMasks>]> {
   declare layers: ModuleList;
   declare norm: Norm;
@@ -270,7 +293,15 @@ type TransformerMasks =
   | "tgtKeyPaddingMask"
   | "memoryKeyPaddingMask";
 
-/** The transformer of "Attention Is All You Need": an encoder and a decoder. */
+/**
+ * The transformer of "Attention Is All You Need": an encoder and a decoder of 6 layers each, `dModel` 512, `nhead` 8.
+ * `src` is `[S, N, dModel]`, `tgt` `[T, N, dModel]`, the result as `tgt`; with `batchFirst` the batch comes first.
+ * @throws RuntimeError where batches differ, or features are not `dModel`.
+ * @see https://arxiv.org/abs/1706.03762
+ * @example
+ * const transformer = new nn.Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1 });
+ * transformer(torch.rand(5, 3, 8), torch.rand(4, 3, 8)).shape // torch.Size([4, 3, 8])
+ */
 export class Transformer extends Module<[src: Tensor, tgt: Tensor, ...masks: Rest<TransformerMasks>]> {
   declare encoder: AnyModule;
   declare decoder: AnyModule;

@@ -11,7 +11,10 @@ import { warn } from "../core/warnings.ts";
 import { imag, real } from "./complex.ts";
 import { checkWritable } from "./pointwise.ts";
 
-/** How elements are arranged: PyTorch's `torch.layout`, of which there is one here. */
+/**
+ * How elements are arranged: PyTorch's `torch.layout`, of which there is one here.
+ * @example torch.strided // torch.strided
+ */
 export class MemoryLayout {
   readonly name: string;
 
@@ -27,7 +30,10 @@ export class MemoryLayout {
 
 printsAs(MemoryLayout);
 
-/** Elements at regular distances in one storage. */
+/**
+ * Elements at regular distances in one storage.
+ * @example x.layout // torch.strided
+ */
 export const strided: MemoryLayout = new MemoryLayout("strided");
 
 export interface Attributes {

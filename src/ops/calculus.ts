@@ -9,7 +9,10 @@ import { composite, fn, type Values } from "./define.ts";
 import { cat } from "./join.ts";
 import { reducedDims } from "./reduce.ts";
 
-/** The n-th differences of neighbours along `dim`, with tensors put before and after first. */
+/**
+ * The n-th differences of neighbours along `dim`, with tensors put before and after first.
+ * @example torch.tensor([1, 4, 9]).diff() // tensor([3., 5.])
+ */
 export const diff: Op<
   [n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null],
   "n dim prepend append"
@@ -95,12 +98,21 @@ function integrate(v: Values): Tensor {
   return isTensor(widths) ? heights.mul(widths).sum(dim) : heights.sum(dim).mul(widths);
 }
 
-/** The integral along `dim` by the trapezoidal rule, over points `x` or steps of `dx`. */
+/**
+ * The integral along `dim` by the trapezoidal rule, over points `x` or steps of `dx`.
+ * @example torch.trapezoid(torch.tensor([1, 2, 3])) // tensor(4.)
+ */
 export const trapezoid: Trapezoid = fn<Trapezoid>({ name: "trapezoid", params: trapezoidParams }, integrate);
-/** `trapezoid` by its older name. */
+/**
+ * `trapezoid` by its older name.
+ * @example torch.trapz(torch.tensor([1, 2, 3])) // tensor(4.)
+ */
 export const trapz: Trapezoid = fn<Trapezoid>({ name: "trapz", params: trapezoidParams }, integrate);
 
-/** The integral up to each point along `dim` by the trapezoidal rule. */
+/**
+ * The integral up to each point along `dim` by the trapezoidal rule.
+ * @example torch.cumulativeTrapezoid(torch.tensor([1, 2, 3])) // tensor([1.5000, 4.0000])
+ */
 export const cumulativeTrapezoid: Trapezoid = fn<Trapezoid>(
   { name: "cumulativeTrapezoid", params: trapezoidParams },
   (v) => {
@@ -148,7 +160,10 @@ function spacings(given: unknown, dims: readonly number[]): Spacing[] {
   return given.map((s) => (isTensor(s) ? s : Number(s)));
 }
 
-/** The numerical gradient along each dim: central differences, and one-sided ones of `edgeOrder` at the edges. */
+/**
+ * The numerical gradient along each dim: central differences, and one-sided ones of `edgeOrder` at the edges.
+ * @example torch.gradient(torch.tensor([1, 4, 9]))[0] // tensor([3., 4., 5.])
+ */
 export const gradient: Gradient = fn<Gradient>(
   { name: "gradient", params: "input:tensor * spacing:any?=null dim:ints?=null edgeOrder:int=1" },
   (v) => {

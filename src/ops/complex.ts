@@ -64,7 +64,10 @@ type FromParts<A extends string, B extends string> = {
  */
 export const complex: FromParts<"real", "imag"> = ofTwoParts("complex", ["real", "imag"], fromParts);
 
-/** The complex tensor with these absolute values and angles in radians, float32 or float64 both. */
+/**
+ * The complex tensor with these absolute values and angles in radians, float32 or float64 both.
+ * @example torch.polar(torch.tensor([2]), torch.tensor([0])) // tensor([2.+0.j])
+ */
 export const polar: FromParts<"abs", "angle"> = ofTwoParts("polar", ["abs", "angle"], fromPolar);
 
 // ---------------------------------------------------------------- as parts
@@ -72,6 +75,7 @@ export const polar: FromParts<"abs", "angle"> = ofTwoParts("polar", ["abs", "ang
 /**
  * A complex tensor as a real one with a last dim of two, its real and imaginary parts; shares storage.
  * @throws RuntimeError for real tensors, and for lazily conjugated ones.
+ * @example torch.viewAsReal(torch.complex(torch.tensor([1]), torch.tensor([2]))) // tensor([[1., 2.]])
  */
 export const viewAsReal: Op<[]> = custom({ name: "viewAsReal", kind: "view", receiver: null }, (self) => {
   check(self.dtype.isComplex, () => "view_as_real is only supported for complex tensors");
@@ -85,7 +89,10 @@ export const viewAsReal: Op<[]> = custom({ name: "viewAsReal", kind: "view", rec
   return makeView(self, partsLayout(self.impl.layout), "ViewAsRealBackward0", back, false, self.dtype.toReal());
 });
 
-/** Where the parts of complex elements lie, in elements of the real dtype. */
+/**
+ * Where the parts of complex elements lie, in elements of the real dtype.
+ * @internal
+ */
 export function partsLayout({ shape, strides, offset }: Layout): Layout {
   return new Layout([...shape, 2], [...strides.map((s) => 2 * s), 1], 2 * offset);
 }
@@ -93,6 +100,7 @@ export function partsLayout({ shape, strides, offset }: Layout): Layout {
 /**
  * A real tensor whose last dim holds real and imaginary parts as a complex one; shares storage.
  * @throws RuntimeError where the last dim is not two elements side by side, or others are not whole pairs apart.
+ * @example torch.viewAsComplex(torch.tensor([[1, 2]])) // tensor([1.+2.j])
  */
 export const viewAsComplex: Op<[]> = custom({ name: "viewAsComplex", kind: "view", receiver: null }, (self) => {
   const { dtype } = self;
@@ -121,7 +129,10 @@ export const viewAsComplex: Op<[]> = custom({ name: "viewAsComplex", kind: "view
   return makeView(self, layout, "ViewAsComplexBackward0", back, false, dtype.toComplex());
 });
 
-/** The real part: of complex tensors a view, a real tensor itself. */
+/**
+ * The real part: of complex tensors a view, a real tensor itself.
+ * @example torch.complex(torch.tensor([1]), torch.tensor([2])).real // tensor([1.])
+ */
 export const real: PartFunction = composite({ name: "real", receiver: null }, (self) =>
   self.dtype.isComplex ? viewAsReal(unconjugated(self)).select(-1, 0) : self,
 );
@@ -129,6 +140,7 @@ export const real: PartFunction = composite({ name: "real", receiver: null }, (s
 /**
  * The imaginary part, as a view; lazily negated where the tensor is lazily conjugated.
  * @throws RuntimeError for real tensors.
+ * @example torch.complex(torch.tensor([1]), torch.tensor([2])).imag // tensor([2.])
  */
 export const imag: PartFunction = composite({ name: "imag", receiver: null }, (self) => {
   check(self.dtype.isComplex, () => "imag is not implemented for tensors with non-complex dtypes.");
@@ -147,24 +159,36 @@ function flippedView(self: Tensor, node: string): Tensor {
   return makeView(self, self.impl.layout, node, back, false, flipped(self.impl.dtype));
 }
 
-/** The complex conjugate, as a view that conjugates when it is read or written; a real tensor itself. */
+/**
+ * The complex conjugate, as a view that conjugates when it is read or written; a real tensor itself.
+ * @example torch.complex(torch.ones(1), torch.ones(1)).conj() // tensor([1.-1.j])
+ */
 export const conj: Op<[]> = composite({ name: "conj" }, (self) =>
   self.dtype.isComplex ? flippedView(self, "ConjBackward0") : self,
 );
 
 const conjugate = pointwise("conjPhysical", 1, (x) => ir.conj(x!), { grads: [(g) => ir.conj(g)] });
 
-/** The complex conjugate, computed; a real tensor itself. */
+/**
+ * The complex conjugate, computed; a real tensor itself.
+ * @example torch.complex(torch.ones(1), torch.ones(1)).conjPhysical() // tensor([1.-1.j])
+ */
 export const conjPhysical: OpInplace<[]> = custom({ name: "conjPhysical", inplace: true }, (self) =>
   self.dtype.isComplex ? conjugate.apply([self]) : self,
 );
 
-/** The tensor with a pending conjugation carried out, in memory of its own; itself where none is pending. */
+/**
+ * The tensor with a pending conjugation carried out, in memory of its own; itself where none is pending.
+ * @example torch.complex(torch.ones(1), torch.ones(1)).conj().resolveConj().isConj() // false
+ */
 export const resolveConj: Op<[]> = composite({ name: "resolveConj" }, (self) =>
   isLazilyConjugated(self) ? self.clone() : self,
 );
 
-/** The tensor with a pending negation carried out, in memory of its own; itself where none is pending. */
+/**
+ * The tensor with a pending negation carried out, in memory of its own; itself where none is pending.
+ * @example torch.complex(torch.ones(1), torch.ones(1)).conj().imag.resolveNeg() // tensor([-1.])
+ */
 export const resolveNeg: Op<[]> = composite({ name: "resolveNeg" }, (self) =>
   self.impl.dtype.isLazy && !isLazilyConjugated(self) ? self.clone() : self,
 );

@@ -7,6 +7,7 @@ import { check, RuntimeError } from "../core/errors.ts";
 import { Layout } from "../core/layout.ts";
 import { parseAny, signature } from "../core/params.ts";
 import { isScalar, type Scalar } from "../core/scalar.ts";
+import { printsAs } from "../core/symbols.ts";
 import { bump, isTensor, type Tensor, wrap } from "../core/tensor.ts";
 import { warn } from "../core/warnings.ts";
 import type { Op } from "./call.ts";
@@ -15,7 +16,10 @@ import { composite, copyKernel, custom, differentiable, needTensor } from "./def
 import { emptyLike } from "./operands.ts";
 import { checkWritable } from "./pointwise.ts";
 
-/** How a copy lies: as its source where that has no gaps, row-major, or channels last. */
+/**
+ * How a copy lies: as its source where that has no gaps, row-major, or channels last.
+ * @example torch.contiguousFormat // torch.contiguous_format
+ */
 export class MemoryFormat {
   readonly name: string;
 
@@ -29,9 +33,27 @@ export class MemoryFormat {
   }
 }
 
+printsAs(MemoryFormat);
+
+/**
+ * As the source lies, where it has no gaps; else row-major. The default of `clone`, `to` and `emptyLike`.
+ * @example x.T.clone({ memoryFormat: torch.preserveFormat }).stride() // [ 1, 3 ]
+ */
 export const preserveFormat: MemoryFormat = new MemoryFormat("preserve_format");
+/**
+ * Row-major: the last dim has stride 1. The default of `contiguous`.
+ * @example x.T.contiguous({ memoryFormat: torch.contiguousFormat }).stride() // [ 2, 1 ]
+ */
 export const contiguousFormat: MemoryFormat = new MemoryFormat("contiguous_format");
+/**
+ * Tensors `[N, C, H, W]` with the channels of a pixel beside each other.
+ * @example torch.ones(1, 3, 2, 2).contiguous({ memoryFormat: torch.channelsLast }).stride() // [ 12, 1, 6, 3 ]
+ */
 export const channelsLast: MemoryFormat = new MemoryFormat("channels_last");
+/**
+ * Tensors `[N, C, D, H, W]` with the channels of a voxel beside each other.
+ * @example torch.ones(1, 3, 2, 2, 2).contiguous({ memoryFormat: torch.channelsLast3d }).stride() // [ 24, 1, 12, 6, 3 ]
+ */
 export const channelsLast3d: MemoryFormat = new MemoryFormat("channels_last_3d");
 
 /** The dims of the channels-last formats from the innermost outwards. */
@@ -68,7 +90,13 @@ function warnOfLoss(from: DType, to: DType): void {
 /** A gradient in the dtype of what it belongs to: of a real one the real part. */
 const gradAs = (g: Tensor, dtype: DType): Tensor => (g.dtype.isComplex && !dtype.isComplex ? g.real : g).to(dtype);
 
-/** An independent copy; gradients flow back to the source. */
+/**
+ * An independent copy; gradients flow back to the source. Without `memoryFormat` it keeps dense strides. Out of the
+ * graph: `x.detach().clone()`.
+ * @example
+ * const c = x.clone();
+ * torch.lens.sharing(c, x).kind // 'none'
+ */
 export const clone: Op<[], "", { memoryFormat?: MemoryFormat | null }> = custom(
   { name: "clone", params: "* memoryFormat:object?=null" },
   (self, { memoryFormat }) => {
@@ -105,7 +133,10 @@ function suggestsOrder({ shape, strides }: Layout, order: readonly number[]): bo
   return true;
 }
 
-/** This tensor where it is row-major already, else a copy that is. */
+/**
+ * This tensor where it is row-major already, else a copy that is.
+ * @example x.T.contiguous().stride() // [ 2, 1 ]
+ */
 export const contiguous: Op<[memoryFormat?: MemoryFormat], "memoryFormat"> = composite(
   { name: "contiguous", params: "memoryFormat:any?=null", isFunction: false },
   (self, { memoryFormat }) => {
@@ -114,7 +145,12 @@ export const contiguous: Op<[memoryFormat?: MemoryFormat], "memoryFormat"> = com
   },
 );
 
-/** Converted by dtype or device; this tensor itself where nothing changes, unless `copy`. */
+/**
+ * Converted by dtype or device; this tensor itself where nothing changes, unless `copy`.
+ * @throws RuntimeError or AssertionError for a device that this build has not.
+ * @example torch.tensor([1.5]).to(torch.int64) // tensor([1])
+ * @example x.to("float32") === x // true
+ */
 export const to: Op<[dtype?: unknown, nonBlocking?: boolean, copy?: boolean], "dtype nonBlocking copy", ToOptions> =
   custom(
     {
@@ -202,7 +238,12 @@ export const cuda: Op<[device?: unknown], "device"> = composite(
 
 const copySignature = signature("src:operand nonBlocking:bool=false");
 
-/** Writes the elements of `src`, broadcast and converted, into `self`. */
+/**
+ * Writes the elements of `src`, broadcast and converted, into `self`. `self` stays the tensor that it is; gradients
+ * flow to `src`.
+ * @throws RuntimeError for sizes that cannot be broadcast, or a leaf that requires grad outside of `noGrad`.
+ * @example torch.zeros(2, 2).copy_(torch.tensor([1, 2])) // tensor([[1., 2.], [1., 2.]])
+ */
 export function copy_(self: Tensor, ...args: unknown[]): Tensor {
   needTensor("copy_", self);
   const { values } = parseAny("copy_", [copySignature], args);
@@ -260,7 +301,10 @@ export function fill_(self: Tensor, value: Tensor | Scalar): Tensor {
   return self;
 }
 
-/** A copy with one value everywhere. */
+/**
+ * A copy with one value everywhere.
+ * @example torch.fill(x, 7) // tensor([[7., 7., 7.], [7., 7., 7.]])
+ */
 export const fill: Op<[value: Tensor | Scalar], "value"> = custom(
   { name: "fill", params: "value:operand", receiver: null },
   (self, { value }) => {

@@ -31,7 +31,10 @@ function checkWeights(name: WeightName, w: Tensor | null, observations: number):
   check(observations === 0 || w.detach().min().item() >= 0, () => `cov(): ${name} cannot be negative`);
 }
 
-/** The covariance matrix of variables in rows and observations in columns, with frequencies and weights of these. */
+/**
+ * The covariance matrix of variables in rows and observations in columns, with frequencies and weights of these.
+ * @example torch.tensor([[1, 2], [2, 1]]).cov() // tensor([[ 0.5000, -0.5000], [-0.5000, 0.5000]])
+ */
 export const cov: Op<[], "", { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }> = composite(
   { name: "cov", params: "* correction:int=1 fweights:tensor?=null aweights:tensor?=null" },
   (self, v) => {
@@ -74,7 +77,10 @@ function normalizer(
   return factor.detach().item() > 0 ? factor : factor.mul(none());
 }
 
-/** The matrix of correlation coefficients of variables in rows and observations in columns. */
+/**
+ * The matrix of correlation coefficients of variables in rows and observations in columns.
+ * @example torch.tensor([[1, 2], [2, 1]]).corrcoef() // tensor([[ 1., -1.], [-1., 1.]])
+ */
 export const corrcoef: Op<[]> = composite({ name: "corrcoef" }, (self) => {
   check(
     self.dim() <= 2,

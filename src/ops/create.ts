@@ -149,7 +149,11 @@ function bySize(name: string, fill: Scalar | null): BySize {
   });
 }
 
-/** Uninitialised memory of this size. */
+/**
+ * A tensor of this size with whatever the memory held. The size is numbers or one list; dtype: the default float dtype.
+ * @throws RuntimeError for a negative size.
+ * @example torch.empty(2, 3).shape // torch.Size([2, 3])
+ */
 export const empty: Empty = fn<Empty>(
   { name: "empty", params: `...size:ints ${factory} memoryFormat:any?=null`, kind: "create" },
   (values) => {
@@ -160,9 +164,17 @@ export const empty: Empty = fn<Empty>(
     return finish(newLike(layout, (values.dtype as DType | null) ?? getDefaultDtype(), deviceOf(values)), values);
   },
 );
-/** Zeros of this size. */
+/**
+ * Zeros of this size, given as numbers or one list. dtype: the default float dtype; device: cpu.
+ * @throws RuntimeError for a negative size.
+ * @example torch.zeros(2, 3, { dtype: "int64" }) // tensor([[0, 0, 0], [0, 0, 0]])
+ */
 export const zeros: BySize = bySize("zeros", 0);
-/** Ones of this size. */
+/**
+ * Ones of this size, given as numbers or one list. dtype: the default float dtype; device: cpu.
+ * @throws RuntimeError for a negative size.
+ * @example torch.ones([2]) // tensor([1., 1.])
+ */
 export const ones: BySize = bySize("ones", 1);
 
 /** A function of size and fill value. */
@@ -171,7 +183,13 @@ export interface Full {
   readonly op: OpInfo;
 }
 
-/** One value everywhere; the dtype is the value's unless given. */
+/**
+ * One value everywhere; the size is a list. Without a `dtype` it is the value's: a whole number makes int64, any other
+ * the default float dtype, a boolean bool.
+ * @throws RuntimeError where the value does not fit the dtype.
+ * @example torch.full([2], 0.5) // tensor([0.5000, 0.5000])
+ * @example torch.full([2], 7) // tensor([7, 7])
+ */
 export const full: Full = fn<Full>(
   { name: "full", params: `size:ints fillValue:scalar ${factory}`, kind: "create" },
   (v) => {
@@ -211,11 +229,20 @@ function like(name: string, fill: Scalar | null): Like {
   );
 }
 
-/** Uninitialised, with the size, dtype and device of another. */
+/**
+ * Uninitialised memory with the size, dtype, device and strides of `input`, which options may replace.
+ * @example torch.emptyLike(torch.zeros(2, 3)).shape // torch.Size([2, 3])
+ */
 export const emptyLike: Like = like("emptyLike", null);
-/** Zeros, with the size, dtype and device of another. */
+/**
+ * Zeros with the size, dtype and device of `input`, which options may replace.
+ * @example torch.zerosLike(torch.tensor([1, 2])) // tensor([0., 0.])
+ */
 export const zerosLike: Like = like("zerosLike", 0);
-/** Ones, with the size, dtype and device of another. */
+/**
+ * Ones with the size, dtype and device of `input`, which options may replace.
+ * @example torch.onesLike(torch.tensor([1, 2]), { dtype: "bool" }) // tensor([True, True])
+ */
 export const onesLike: Like = like("onesLike", 1);
 
 /** `fullLike(x, value, options)`. */
@@ -224,7 +251,11 @@ export interface FullLike {
   readonly op: OpInfo;
 }
 
-/** One value everywhere, with the size, dtype and device of another. */
+/**
+ * One value everywhere, with the size, dtype and device of `input`, which options may replace.
+ * @throws RuntimeError where the value does not fit the dtype.
+ * @example torch.fullLike(torch.zeros(2), 3) // tensor([3., 3.])
+ */
 export const fullLike: FullLike = composite<FullLike>(
   { name: "fullLike", params: `fillValue:scalar ${factory} memoryFormat:any?=null`, receiver: null, kind: "create" },
   (self, values) => {
@@ -257,11 +288,20 @@ function newBySize(name: string, fill: Scalar | null): NewBySize {
   );
 }
 
-/** Uninitialised, of this tensor's dtype and device. */
+/**
+ * Uninitialised memory of this size, with the dtype and device of the tensor that it is called on.
+ * @example torch.zeros(1, { dtype: "int64" }).newEmpty(2, 3).dtype // torch.int64
+ */
 export const newEmpty: NewBySize = newBySize("newEmpty", null);
-/** Zeros of this tensor's dtype and device. */
+/**
+ * Zeros of this size, with the dtype and device of the tensor that it is called on.
+ * @example torch.ones(1, { dtype: "int64" }).newZeros(2) // tensor([0, 0])
+ */
 export const newZeros: NewBySize = newBySize("newZeros", 0);
-/** Ones of this tensor's dtype and device. */
+/**
+ * Ones of this size, with the dtype and device of the tensor that it is called on.
+ * @example torch.zeros(1, { dtype: "int64" }).newOnes(2) // tensor([1, 1])
+ */
 export const newOnes: NewBySize = newBySize("newOnes", 1);
 
 /** `x.newFull(size, value)`. */
@@ -270,7 +310,11 @@ export interface NewFull {
   readonly op: OpInfo;
 }
 
-/** One value everywhere, of this tensor's dtype and device. */
+/**
+ * One value everywhere, with the dtype and device of the tensor that it is called on.
+ * @throws RuntimeError where the value does not fit the dtype.
+ * @example torch.zeros(1).newFull([2], 7) // tensor([7., 7.])
+ */
 export const newFull: NewFull = composite<NewFull>(
   { name: "newFull", params: `size:ints fillValue:scalar ${own}`, isFunction: false, kind: "create" },
   (self, values) => {
@@ -289,7 +333,10 @@ export interface NewTensor {
   readonly op: OpInfo;
 }
 
-/** A copy of data in this tensor's dtype and device. */
+/**
+ * A copy of data, with the dtype and device of the tensor that it is called on.
+ * @example torch.zeros(1, { dtype: "int64" }).newTensor([1, 2]) // tensor([1, 2])
+ */
 export const newTensor: NewTensor = composite<NewTensor>(
   { name: "newTensor", params: `data:any ${own}`, isFunction: false, kind: "create" },
   (self, values) =>
@@ -302,7 +349,11 @@ export interface EmptyStrided {
   readonly op: OpInfo;
 }
 
-/** Uninitialised memory with these strides, in elements. */
+/**
+ * Uninitialised memory of this size with these strides, counted in elements.
+ * @throws RuntimeError where the lists differ in length.
+ * @example torch.emptyStrided([2, 3], [1, 2]).stride() // [ 1, 2 ]
+ */
 export const emptyStrided: EmptyStrided = fn<EmptyStrided>(
   { name: "emptyStrided", params: `size:ints stride:ints ${factory}`, kind: "create" },
   (v) => strided(v, (v.dtype as DType | null) ?? getDefaultDtype(), deviceOf(v)),
@@ -513,9 +564,14 @@ export interface FromData {
 }
 
 /**
- * A new tensor with a copy of the data.
- * @throws ValueError where nested lists differ in length, TypeError for what is no number.
- * @example torch.tensor([[1, 2], [3, 4]])
+ * A new tensor with a copy of the data: numbers, nested lists, typed arrays or tensors. Numbers make float32 whatever
+ * their values (JavaScript cannot tell `1` from `1.0`), bigints int64, booleans bool, a typed array its own dtype;
+ * `dtype` says otherwise.
+ * @throws ValueError "expected sequence of length 2 at dim 1 (got 1)" for ragged lists, TypeError for data that are
+ *   none.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
+ * @example torch.tensor([[1, 2], [3, 4]]) // tensor([[1., 2.], [3., 4.]])
+ * @example torch.tensor([1, 2], { dtype: "int64" }) // tensor([1, 2])
  */
 export const tensor: FromData = fn<FromData>(
   { name: "tensor", params: `data:any? ${factory}`, kind: "create" },
@@ -531,7 +587,16 @@ export const tensor: FromData = fn<FromData>(
   },
 );
 
-/** The data itself where it is a tensor or a typed array of the dtype, else a copy. */
+/**
+ * The data itself where it is a tensor of this dtype and device, a tensor over its memory where it is a typed array of
+ * the dtype, else a copy.
+ * @example torch.asTensor(x) === x // true
+ * @example
+ * const array = new Float32Array(2);
+ * const shared = torch.asTensor(array);
+ * array[0] = 5;
+ * shared // tensor([5., 0.])
+ */
 export const asTensor: FromData = fn<FromData>(
   { name: "asTensor", params: `data:any ${factory}`, kind: "create" },
   (v) => {
@@ -552,7 +617,10 @@ export interface ScalarTensor {
   readonly op: OpInfo;
 }
 
-/** A number as a 0-dim tensor of the default float dtype, unless told otherwise. */
+/**
+ * A number as a tensor without dims, of the default float dtype unless told otherwise.
+ * @example torch.scalarTensor(3) // tensor(3.)
+ */
 export const scalarTensor: ScalarTensor = fn<ScalarTensor>(
   { name: "scalarTensor", params: `s:scalar ${factory}`, kind: "create" },
   (v) => {
@@ -567,7 +635,12 @@ export interface AsArray {
   readonly op: OpInfo;
 }
 
-/** The data as a tensor; `copy` true always copies, false never does, and throws where it must. */
+/**
+ * The data as a tensor. By default memory is shared where it can be (tensors, typed arrays, buffers); `copy: true`
+ * always copies, `copy: false` never does.
+ * @throws ValueError where `copy: false` cannot be kept.
+ * @example torch.asarray([1, 2]) // tensor([1., 2.])
+ */
 export const asarray: AsArray = fn<AsArray>(
   { name: "asarray", params: `obj:any ${factory} copy:bool?=null`, kind: "create" },
   (v) => {
@@ -588,7 +661,12 @@ export interface FromBuffer {
   readonly op: OpInfo;
 }
 
-/** A vector over a buffer's bytes from `offset` on; all of them where `count` is -1. */
+/**
+ * A vector over the bytes of an ArrayBuffer or a view of one, which share memory: `count` elements of `dtype` (-1: all)
+ * from byte `offset` on.
+ * @throws ValueError where the bytes do not suffice, or are not a whole number of elements.
+ * @example torch.frombuffer(new Uint8Array([1, 0, 2, 0]), { dtype: "int16" }) // tensor([1, 2], dtype=torch.int16)
+ */
 export const frombuffer: FromBuffer = fn<FromBuffer>(
   {
     name: "frombuffer",
@@ -658,10 +736,15 @@ function fromTyped(array: ArrayBufferView, op: string): Tensor {
 }
 
 /**
- * A tensor over the memory of a typed array, or of an object in the `ndarray` convention: writes to either are seen by
- * both, and the tensor cannot grow.
- * @throws TypeError for other kinds of arrays, ValueError for negative strides.
- * @example const t = torch.fromNumpy(new Float32Array(4))
+ * A tensor over the memory of a typed array, or of `{ data, shape, stride, offset }` as the `ndarray` package has it:
+ * writes to one are seen in the other. `torch.tensor` copies. Uint8ClampedArray is uint8.
+ * @throws TypeError for arrays without a dtype: Uint16Array, Uint32Array, BigUint64Array.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
+ * @example
+ * const array = new Float32Array(2);
+ * const t = torch.fromNumpy(array);
+ * t.fill_(3);
+ * array // Float32Array(2) [ 3, 3 ]
  */
 export function fromNumpy(source: TypedArray | Uint8ClampedArray | NDArray): Tensor {
   if (isTyped(source)) return fromTyped(source, "fromNumpy");

@@ -82,7 +82,10 @@ function checkRows(x1: Tensor, x2: Tensor, p: number): void {
   broadcastShapes(x1.shape.slice(0, -2), x2.shape.slice(0, -2));
 }
 
-/** The p-norm distance of each row of the first to each row of the second. */
+/**
+ * The p-norm distance of each row of the first to each row of the second.
+ * @example torch.cdist(torch.tensor([[0, 0]]), torch.tensor([[3, 4]])) // tensor([[5.]])
+ */
 export const cdist: Op<[x2: Tensor, p?: number, computeMode?: string], "x2 p computeMode"> = custom(
   {
     name: "cdist",
@@ -108,7 +111,10 @@ export const cdist: Op<[x2: Tensor, p?: number, computeMode?: string], "x2 p com
   },
 );
 
-/** The positions, one tensor per dim, of flat indices into a tensor of this shape. */
+/**
+ * The positions, one tensor per dim, of flat indices into a tensor of this shape.
+ * @example torch.unravelIndex(torch.tensor([4n]), [2, 3])[0] // tensor([1])
+ */
 export const unravelIndex: Op<[shape: number | readonly number[]], "shape", unknown, Tensor[]> = composite(
   { name: "unravelIndex", params: "shape:ints", receiver: null },
   (indices, v) => {

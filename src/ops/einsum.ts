@@ -20,7 +20,12 @@ interface Term {
   readonly labels: Labels;
 }
 
-/** Sums of products over labelled dims, in Einstein's notation. */
+/**
+ * Sums of products over labelled dims, in Einstein's notation. Operands follow one by one or as a list.
+ * @throws RuntimeError where sizes of one label differ, or the equation is malformed.
+ * @example torch.einsum("ij,jk->ik", torch.ones(2, 3), torch.ones(3, 4)).shape // torch.Size([2, 4])
+ * @example torch.einsum("ii", torch.eye(3)) // tensor(3.)
+ */
 export const einsum: Einsum = fn<Einsum>({ name: "einsum", params: "equation:str ...operands:any" }, (v) => {
   const given = v.operands as Tensor | Tensor[];
   const operands = isTensor(given) ? [given] : given;
@@ -213,7 +218,10 @@ function collapse(term: Term, labels: readonly string[]): Term {
   return { tensor: term.tensor.sum(dims), labels: term.labels.filter((l) => !labels.includes(l)) };
 }
 
-/** Contracts dims of two tensors: the last of one with the first of the other, or those given. */
+/**
+ * Contracts dims of two tensors: the last of one with the first of the other, or those given.
+ * @example torch.tensordot(torch.ones(2, 3), torch.ones(3, 4), 1).shape // torch.Size([2, 4])
+ */
 export const tensordot: Op<[other: Tensor, dims?: number | readonly [Dims, Dims]], "other dims"> = composite(
   { name: "tensordot", params: "other:tensor dims:any=2", receiver: null },
   (self, v) => {

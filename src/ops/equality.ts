@@ -11,7 +11,10 @@ import { nonzeroColumns } from "./indexing.ts";
 import { stack } from "./join.ts";
 import { emptyTensor, isMeta } from "./operands.ts";
 
-/** Whether two tensors have the same size and the same elements; NaN equals nothing. */
+/**
+ * Whether two tensors have the same size and the same elements; NaN equals nothing. A boolean, not a tensor.
+ * @example torch.equal(torch.tensor([1]), torch.tensor([1])) // true
+ */
 export const equal: Op<[other: Tensor], "other", unknown, boolean> = custom(
   { name: "equal", params: "other:tensor" },
   (self, v) => {
@@ -21,7 +24,11 @@ export const equal: Op<[other: Tensor], "other", unknown, boolean> = custom(
   },
 );
 
-/** Whether all elements are within `atol + rtol · |other|` of each other. */
+/**
+ * Whether all elements are within `atol + rtol · |other|` of each other. A boolean. `rtol` 1e-5, `atol` 1e-8.
+ * @throws RuntimeError where the dtypes differ.
+ * @example torch.allclose(torch.tensor([1]), torch.tensor([1.000001])) // true
+ */
 export const allclose: Op<
   [other: Tensor, rtol?: number, atol?: number, equalNan?: boolean],
   "other rtol atol equalNan",
@@ -37,7 +44,10 @@ export const allclose: Op<
       .item(),
 );
 
-/** Whether the one element of a tensor is not 0. */
+/**
+ * Whether the one element of a tensor is not 0.
+ * @example torch.isNonzero(torch.tensor([2])) // true
+ */
 export const isNonzero: Op<[], "", unknown, boolean> = custom({ name: "isNonzero" }, (self) => {
   const n = self.numel();
   check(n > 0, () => "Boolean value of Tensor with no values is ambiguous");
@@ -45,7 +55,10 @@ export const isNonzero: Op<[], "", unknown, boolean> = custom({ name: "isNonzero
   return Boolean(self.item());
 });
 
-/** The number of elements. */
+/**
+ * The number of elements.
+ * @example torch.zeros(2, 3).numel() // 6
+ */
 export const numel: { (input: Tensor): number; readonly op: OpInfo } = fn(
   { name: "numel", params: "input:tensor" },
   (v) => (v.input as Tensor).numel(),
@@ -63,7 +76,10 @@ export interface IsIn {
   readonly op: OpInfo;
 }
 
-/** Which elements are among the test elements. */
+/**
+ * Which elements are among the test elements.
+ * @example torch.isin(torch.tensor([1, 2]), torch.tensor([2])) // tensor([False,  True])
+ */
 export const isin: IsIn = fn<IsIn>(
   {
     name: "isin",
@@ -109,11 +125,17 @@ function rowsOf(self: Tensor): Tensor {
   return stack(nonzeroColumns(self.detach()), 1);
 }
 
-/** The indices of the elements that are not 0. */
+/**
+ * The indices of the elements that are not 0. int64 `[n, dims]`; with `asTuple` one vector per dim.
+ * @example torch.tensor([0, 3, 0, 4]).nonzero() // tensor([[1], [3]])
+ */
 export const nonzero: Nonzero = custom({ name: "nonzero", params: "* asTuple:bool=false" }, (self, v) => {
   if (!v.asTuple) return rowsOf(self);
   return nonzeroColumns(self.dim() === 0 ? self.detach().reshape([1]) : self.detach());
 });
 
-/** The indices of the elements that are not 0, one row each. */
+/**
+ * The indices of the elements that are not 0, one row each.
+ * @example torch.tensor([0, 3]).argwhere() // tensor([[1]])
+ */
 export const argwhere: Op<[]> = custom({ name: "argwhere" }, (self) => rowsOf(self));

@@ -71,14 +71,26 @@ function extremumAlong(
 const maxResult = namedTuple("max", ["values", "indices"]);
 const minResult = namedTuple("min", ["values", "indices"]);
 
-/** The largest element of all, of each slice along `dim` with its position, or elementwise of two tensors. */
+/**
+ * The largest element of all, of each slice along `dim` with its position, or elementwise of two tensors. NaN wins.
+ * With `dim` a named tuple `{ values, indices }`.
+ * @throws RuntimeError for an empty tensor.
+ * @example x.max() // tensor(5.)
+ * @example x.max(1).indices // tensor([2, 2])
+ */
 export const max: Extremum = custom({ name: "max", params: extremumParams }, (self, v, which) => {
   if (which === 0) return extremumOfAll(self, "max", "MaxBackward1");
   if (which === 1) return self.maximum(v.other as Tensor);
   return maxResult(...extremumAlong(self, "max", v.dim as number, v.keepdim as boolean));
 });
 
-/** The smallest element of all, of each slice along `dim` with its position, or elementwise of two tensors. */
+/**
+ * The smallest element of all, of each slice along `dim` with its position, or elementwise of two tensors. NaN wins.
+ * With `dim` a named tuple `{ values, indices }`.
+ * @throws RuntimeError for an empty tensor.
+ * @example x.min() // tensor(0.)
+ * @example x.min(0).values // tensor([0., 1., 2.])
+ */
 export const min: Extremum = custom({ name: "min", params: extremumParams }, (self, v, which) => {
   if (which === 0) return extremumOfAll(self, "min", "MinBackward1");
   if (which === 1) return self.minimum(v.other as Tensor);
@@ -99,19 +111,32 @@ function position(name: "argmax" | "argmin", self: Tensor, dim: number | null, k
   return argRaw(self, name, dims, keepdim);
 }
 
-/** The position of the largest element in the flattened tensor, or in each slice along `dim`. */
+/**
+ * The position of the largest element in the flattened tensor, or in each slice along `dim`. int64; the first among
+ * equals.
+ * @throws IndexError for an empty tensor.
+ * @example torch.tensor([1, 5, 3]).argmax() // tensor(1)
+ */
 export const argmax: Position = custom({ name: "argmax", params: "dim:int?=null keepdim:bool=false" }, (self, v) =>
   position("argmax", self, v.dim as number | null, v.keepdim as boolean),
 );
 
-/** The position of the smallest element in the flattened tensor, or in each slice along `dim`. */
+/**
+ * The position of the smallest element in the flattened tensor, or in each slice along `dim`. int64; the first among
+ * equals.
+ * @throws IndexError for an empty tensor.
+ * @example torch.tensor([4, 1, 3]).argmin() // tensor(1)
+ */
 export const argmin: Position = custom({ name: "argmin", params: "dim:int?=null keepdim:bool=false" }, (self, v) =>
   position("argmin", self, v.dim as number | null, v.keepdim as boolean),
 );
 
 const aminmaxResult = namedTuple("aminmax", ["min", "max"]);
 
-/** The smallest and the largest element of all, or of each slice along `dim`. */
+/**
+ * The smallest and the largest element of all, or of each slice along `dim`. A named tuple `{ min, max }`.
+ * @example x.aminmax().max // tensor(5.)
+ */
 export const aminmax: Op<
   [],
   "",

@@ -251,7 +251,11 @@ function checkSelected(index: Tensor): Tensor {
   return index.to(int64);
 }
 
-/** The slices of `dim` that the index names, in its order. */
+/**
+ * The slices of `dim` that the index names, in its order. A copy; the index is an int64 or int32 vector.
+ * @throws IndexError "index out of range in self".
+ * @example x.indexSelect(1, torch.tensor([2n, 0n])) // tensor([[2., 0.], [5., 3.]])
+ */
 export const indexSelect: Op<[dim: number, index: Tensor], "dim index"> = custom(
   { name: "indexSelect", params: "dim:int index:tensor" },
   (self, v) => {
@@ -303,7 +307,11 @@ export function checkPoints(
   refuseNegative(index, dim, self.shape[dim] ?? 1, outOfReach);
 }
 
-/** `out[i][j] = self[index[i][j]][j]` along `dim`. */
+/**
+ * `out[i][j] = self[index[i][j]][j]` along `dim`. The index is int64, with as many dims as `self`.
+ * @throws RuntimeError for an index out of bounds, or that is not int64.
+ * @example torch.tensor([[1, 2], [3, 4]]).gather(1, torch.tensor([[0n], [1n]])) // tensor([[1.], [4.]])
+ */
 export const gather: Op<[dim: number, index: Tensor], "dim index", { sparseGrad?: boolean }> = custom(
   { name: "gather", params: "dim:int index:tensor * sparseGrad:bool=false" },
   (self, v) => {

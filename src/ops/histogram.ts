@@ -107,7 +107,10 @@ function needFloat(name: string, x: Tensor): void {
   check(x.dtype === float32 || x.dtype === float64, () => `"${name}" not implemented for '${x.dtype.scalarName}'`);
 }
 
-/** Counts of the elements in equal bins from `min` to `max`; both 0: of the data. Elements outside are not counted. */
+/**
+ * Counts of the elements in equal bins from `min` to `max`; both 0: of the data. Elements outside are not counted.
+ * @example torch.histc(torch.tensor([1, 2, 1]), { bins: 2, min: 0, max: 3 }) // tensor([2., 1.])
+ */
 export const histc: Op<[bins?: number, min?: number, max?: number], "bins min max"> = custom(
   { name: "histc", params: "bins:int=100 min:scalar=0 max:scalar=0" },
   (self, v) => {
@@ -245,7 +248,10 @@ export type HistogramResult = NamedTuple<Tensor, readonly ["hist", "binEdges"]>;
 
 const histogramResult = namedTuple("histogram", ["hist", "binEdges"]);
 
-/** Counts, or sums of weights, of the elements in bins, and the bins' edges. */
+/**
+ * Counts, or sums of weights, of the elements in bins, and the bins' edges.
+ * @example torch.histogram(torch.tensor([1, 2, 1]), 2, { range: [0, 3] }).hist // tensor([2., 1.])
+ */
 export const histogram: Histogram = custom(
   {
     name: "histogram",
@@ -296,7 +302,10 @@ export type Histogramdd = Op<
   HistogramddResult
 >;
 
-/** Counts, or sums of weights, of points (the last dim holds coordinates) in a grid of bins. */
+/**
+ * Counts, or sums of weights, of points (the last dim holds coordinates) in a grid of bins.
+ * @example torch.histogramdd(torch.tensor([[0, 1], [1, 0]]), [2, 2]).hist // tensor([[0., 1.], [1., 0.]])
+ */
 export const histogramdd: Histogramdd = custom(
   {
     name: "histogramdd",
@@ -340,7 +349,10 @@ export const histogramdd: Histogramdd = custom(
   },
 );
 
-/** How often each non-negative integer occurs, or the sum of its weights; at least `minlength` of them. */
+/**
+ * How often each non-negative integer occurs, or the sum of its weights; at least `minlength` of them.
+ * @example torch.bincount(torch.tensor([0n, 2n, 2n])) // tensor([1, 0, 2])
+ */
 export const bincount: Op<[weights?: Tensor | null, minlength?: number], "weights minlength"> = custom(
   { name: "bincount", params: "weights:tensor?=null minlength:int=0" },
   (self, v) => {

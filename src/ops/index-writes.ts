@@ -73,7 +73,11 @@ function slicesIndex(op: string, self: Tensor, dim: number, rawIndex: Tensor, so
   return index;
 }
 
-/** Adds `alpha` times the slices of `source` to those of `self` that the index names. */
+/**
+ * Adds `alpha` times the slices of `source` to those of `self` that the index names.
+ * @throws IndexError "index out of range in self".
+ * @example torch.zeros(3).indexAdd(0, torch.tensor([1n]), torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const indexAdd: OpInplace<[dim: number, index: Tensor, source: Tensor], "dim index source", { alpha?: Scalar }> =
   writing({ name: "indexAdd", params: "dim:int index:tensor source:tensor * alpha:scalar=1" }, (self, v) => {
     const source = v.source as Tensor;
@@ -135,7 +139,10 @@ function checkCopy(self: Tensor, dim: number, index: Tensor, source: Tensor): vo
   );
 }
 
-/** Writes the slices of `source` over those of `self` that the index names. */
+/**
+ * Writes the slices of `source` over those of `self` that the index names.
+ * @example torch.zeros(3).indexCopy(0, torch.tensor([1n]), torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const indexCopy: OpInplace<[dim: number, index: Tensor, source: Tensor], "dim index source"> = writing(
   { name: "indexCopy", params: "dim:int index:tensor source:tensor" },
   (self, v) => {
@@ -158,7 +165,10 @@ export const indexCopy: OpInplace<[dim: number, index: Tensor, source: Tensor], 
   },
 );
 
-/** Writes one value over the slices that the index names. */
+/**
+ * Writes one value over the slices that the index names.
+ * @example torch.zeros(3).indexFill(0, torch.tensor([1n]), 5) // tensor([0., 5., 0.])
+ */
 export const indexFill: OpInplace<[dim: number, index: Tensor, value: Tensor | Scalar], "dim index value"> = writing(
   { name: "indexFill", params: "dim:int index:tensor value:operand" },
   (self, v): Write => {
@@ -220,7 +230,10 @@ const slicePlaces = (dim: number, index: Tensor): Places => ({
 /** How `indexReduce` combines. */
 export type SliceReduction = Exclude<Reduction, "sum">;
 
-/** Combines the slices of `source` that go to one place by their product, mean, maximum or minimum. */
+/**
+ * Combines the slices of `source` that go to one place by their product, mean, maximum or minimum.
+ * @example torch.ones(2).indexReduce(0, torch.tensor([0n, 0n]), torch.tensor([3, 4]), "prod") // tensor([12., 1.])
+ */
 export const indexReduce: OpInplace<
   [dim: number, index: Tensor, source: Tensor, reduce: SliceReduction],
   "dim index source reduce",

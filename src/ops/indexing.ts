@@ -13,7 +13,10 @@ import { emptyTensor } from "./operands.ts";
 import { selectView, sliceView } from "./views.ts";
 import { inPlace, writeWithin } from "./writes.ts";
 
-/** Elements `start`, `start + step`, … before `stop`; null: from or to the end. */
+/**
+ * Elements `start`, `start + step`, … before `stop`; null: from or to the end.
+ * @example x.at(0, torch.slice(1, 3)) // tensor([1., 2.])
+ */
 export class Slice {
   readonly start: number | null;
   readonly stop: number | null;
@@ -31,7 +34,11 @@ export class Slice {
   }
 }
 
-/** Python's `slice`: with one argument the stop, as there. */
+/**
+ * Python's `slice`: with one argument the stop, as there. For `at` and `setAt`, as the texts `"1:3"` and `"::2"` are.
+ * @throws ValueError "step must be greater than zero", when used.
+ * @example x.at(0, torch.slice(1, 3)) // tensor([1., 2.])
+ */
 export function slice(start: number | null, stop?: number | null, step: number | null = 1): Slice {
   return stop === undefined ? new Slice(null, start, 1) : new Slice(start, stop, step ?? 1);
 }
@@ -323,7 +330,10 @@ function putArguments(self: Tensor, v: Values): [Indices, Tensor, boolean] {
   return [indexList(self, indices), values.to(self.dtype), accumulate];
 }
 
-/** A copy with `values` written (or added) at the indices, one tensor per dim. */
+/**
+ * A copy with `values` written (or added) at the indices, one tensor per dim.
+ * @example torch.zeros(3).indexPut([torch.tensor([1n])], torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const indexPut: IndexPut = inPlace(
   { name: "indexPut", params: "indices:any values:tensor accumulate:bool=false" },
   (self, v) => putIndexed(self, ...putArguments(self, v)),

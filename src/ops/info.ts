@@ -15,7 +15,10 @@ function dtypeOf(op: string, name: string, value: DTypeLike): DType {
   throw new TypeError(`${op}(): argument '${name}' must be torch.dtype, not ${typeName(value)}`);
 }
 
-/** The dtype that an operation on these two, tensors or numbers, has. */
+/**
+ * The dtype that an operation on these two, tensors or numbers, has.
+ * @example torch.resultType(torch.tensor([1n]), 1.5) // torch.float32
+ */
 export function resultType(a: Operand, b: Operand): DType {
   for (const x of [a, b]) {
     if (!isTensor(x) && !isScalar(x)) {
@@ -25,67 +28,106 @@ export function resultType(a: Operand, b: Operand): DType {
   return resultOf([a, b]);
 }
 
-/** The smallest dtype that both convert to without loss of kind. */
+/**
+ * The smallest dtype that both convert to without loss of kind.
+ * @example torch.promoteTypes(torch.int64, torch.float16) // torch.float16
+ */
 export function promoteTypes(type1: DTypeLike, type2: DTypeLike): DType {
   return promoted(dtypeOf("promoteTypes", "type1", type1), dtypeOf("promoteTypes", "type2", type2));
 }
 
-/** Whether values of one dtype may be written into another by an in-place operation. */
+/**
+ * Whether values of one dtype may be written into another by an in-place operation.
+ * @example torch.canCast(torch.float32, torch.int64) // false
+ */
 export function canCast(from: DTypeLike, to: DTypeLike): boolean {
   return castable(dtypeOf("canCast", "from_", from), dtypeOf("canCast", "to", to));
 }
 
-/** Whether the dtype is one of floats. */
+/**
+ * Whether the dtype is one of floats.
+ * @example torch.isFloatingPoint(x) // true
+ */
 export function isFloatingPoint(input: Tensor): boolean {
   return needTensor("isFloatingPoint", input).dtype.isFloatingPoint;
 }
 
-/** Whether the dtype is complex. */
+/**
+ * Whether the dtype is complex.
+ * @example torch.isComplex(x) // false
+ */
 export function isComplex(input: Tensor): boolean {
   return needTensor("isComplex", input).dtype.isComplex;
 }
 
-/** Whether the dtype has negative numbers. */
+/**
+ * Whether the dtype has negative numbers.
+ * @example torch.isSigned(x) // true
+ */
 export function isSigned(input: Tensor): boolean {
   return needTensor("isSigned", input).dtype.isSigned;
 }
 
-/** Whether the tensor was made in inference mode. */
+/**
+ * Whether the tensor was made in inference mode.
+ * @example torch.isInference(x) // false
+ */
 export function isInference(input: Tensor): boolean {
   return needTensor("isInference", input).isInference();
 }
 
-/** Whether a conjugation waits to be carried out, when the tensor is read. */
+/**
+ * Whether a conjugation waits to be carried out, when the tensor is read.
+ * @example torch.isConj(x) // false
+ */
 export function isConj(input: Tensor): boolean {
   return needTensor("isConj", input).isConj();
 }
 
-/** Whether a negation waits to be carried out, when the tensor is read. */
+/**
+ * Whether a negation waits to be carried out, when the tensor is read.
+ * @example torch.isNeg(x) // false
+ */
 export function isNeg(input: Tensor): boolean {
   return needTensor("isNeg", input).isNeg();
 }
 
-/** Whether two tensors have the same shape. */
+/**
+ * Whether two tensors have the same shape.
+ * @example torch.isSameSize(x, x.T) // false
+ */
 export function isSameSize(input: Tensor, other: Tensor): boolean {
   return needTensor("isSameSize", input).isSameSize(other);
 }
 
-/** Whether a value is a storage. */
+/**
+ * Whether a value is a storage.
+ * @example torch.isStorage(x.untypedStorage()) // true
+ */
 export function isStorage(obj: unknown): obj is Storage {
   return obj instanceof Storage;
 }
 
-/** The conjugate transpose of a matrix or a batch of them, as a view. */
+/**
+ * The conjugate transpose of a matrix or a batch of them, as a view.
+ * @example x.adjoint().shape // torch.Size([3, 2])
+ */
 export function adjoint(input: Tensor): Tensor {
   return needTensor("adjoint", input).adjoint();
 }
 
-/** Writes zeros into a tensor and returns it. */
+/**
+ * Writes zeros into a tensor and returns it.
+ * @example torch.zero_(torch.ones(2)) // tensor([0., 0.])
+ */
 export function zero_(input: Tensor): Tensor {
   return needTensor("zero_", input).zero_();
 }
 
-/** Gives a tensor the size of another, in place; see `Tensor.resize_`. */
+/**
+ * Gives a tensor the size of another, in place; see `Tensor.resize_`.
+ * @example torch.resizeAs_(torch.zeros(6), x).shape // torch.Size([2, 3])
+ */
 export function resizeAs_(input: Tensor, theTemplate: Tensor, options: { memoryFormat?: never } = {}): Tensor {
   return needTensor("resizeAs_", input).resizeAs_(theTemplate, options);
 }
@@ -102,7 +144,10 @@ function sixDigits(x: number): string {
   return `${trim(digits)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
 }
 
-/** The limits of a float dtype. */
+/**
+ * The limits of a float dtype.
+ * @example torch.finfo(torch.float16).max // 65504
+ */
 export class FloatInfo {
   readonly bits: number;
   /** The distance from 1 to the next number. */
@@ -147,7 +192,10 @@ const floats: Readonly<Record<string, readonly [number, number, number]>> = {
   float64: [2 ** -52, 2 ** -1022, 15],
 };
 
-/** The limits of a float dtype, for a complex one those of its parts; without one, of the default dtype. */
+/**
+ * The limits of a float dtype, for a complex one those of its parts; without one, of the default dtype.
+ * @example torch.finfo(torch.float32).max // 3.4028234663852886e+38
+ */
 export function finfo(type: DTypeLike = getDefaultDtype()): FloatInfo {
   const dtype = dtypeOf("finfo", "type", type);
   check(
@@ -158,7 +206,10 @@ export function finfo(type: DTypeLike = getDefaultDtype()): FloatInfo {
   return new FloatInfo(dtype.toReal());
 }
 
-/** The limits of an integer dtype; those of int64 are bigints, which numbers do not hold. */
+/**
+ * The limits of an integer dtype; those of int64 are bigints, which numbers do not hold.
+ * @example torch.iinfo(torch.int8).max // 127
+ */
 export class IntegerInfo {
   readonly bits: number;
   readonly max: number | bigint;
@@ -184,7 +235,10 @@ export class IntegerInfo {
 
 printsAs(IntegerInfo);
 
-/** The limits of an integer dtype. */
+/**
+ * The limits of an integer dtype.
+ * @example torch.iinfo(torch.uint8).max // 255
+ */
 export function iinfo(type: DTypeLike): IntegerInfo {
   const dtype = dtypeOf("iinfo", "type", type);
   check(dtype.name !== "bool", () => "torch.bool is not supported by torch.iinfo", TypeError);

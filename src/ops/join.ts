@@ -70,20 +70,34 @@ function checkSizes(model: Tensor, t: Tensor, dim: number, i: number): void {
   });
 }
 
-/** Joins tensors along an existing dim. */
+/**
+ * Joins tensors along an existing dim. All other sizes are equal; dtypes are promoted; `dim` 0.
+ * @throws RuntimeError "Sizes of tensors must match except in dimension 0", or for an empty list.
+ * @example torch.cat([torch.zeros(1), torch.ones(2)]) // tensor([0., 1., 1.])
+ */
 export const cat: Join = fn<Join>({ name: "cat", params: "tensors:tensors dim:int=0" }, (v) =>
   join(v.tensors as Tensor[], v.dim as number),
 );
-/** `cat` by NumPy's name. */
+/**
+ * `cat` by NumPy's name.
+ * @example torch.concat([torch.ones(1), torch.zeros(1)]) // tensor([1., 0.])
+ */
 export const concat: Join = fn<Join>({ name: "concat", params: "tensors:tensors dim:int=0" }, (v) =>
   join(v.tensors as Tensor[], v.dim as number),
 );
-/** `cat` by NumPy's longer name. */
+/**
+ * `cat` by NumPy's longer name.
+ * @example torch.concatenate([torch.ones(1), torch.zeros(1)]) // tensor([1., 0.])
+ */
 export const concatenate: Join = fn<Join>({ name: "concatenate", params: "tensors:tensors dim:int=0" }, (v) =>
   join(v.tensors as Tensor[], v.dim as number),
 );
 
-/** Joins tensors of one size along a new dim. */
+/**
+ * Joins tensors of one size along a new dim. `dim` 0.
+ * @throws RuntimeError "stack expects each tensor to be equal size".
+ * @example torch.stack([torch.zeros(2), torch.ones(2)]) // tensor([[0., 0.], [1., 1.]])
+ */
 export const stack: Join = fn<Join>({ name: "stack", params: "tensors:tensors dim:int=0" }, (v) => {
   const tensors = v.tensors as Tensor[];
   check(tensors.length > 0, () => "stack expects a non-empty TensorList");

@@ -52,11 +52,20 @@ const dims3 = (t: Tensor): Tensor => {
   return t.dim() === 2 ? t.unsqueeze(-1) : t;
 };
 
-/** With at least one dim. */
+/**
+ * With at least one dim.
+ * @example torch.atleast1d(torch.tensor(2)) // tensor([2.])
+ */
 export const atleast1d: AtLeast = atLeast("atleast1d", dims1);
-/** With at least two dims, new ones in front. */
+/**
+ * With at least two dims, new ones in front.
+ * @example torch.atleast2d(torch.tensor(2)) // tensor([[2.]])
+ */
 export const atleast2d: AtLeast = atLeast("atleast2d", dims2);
-/** With at least three dims: a matrix becomes [n, m, 1], a vector [1, n, 1]. */
+/**
+ * With at least three dims: a matrix becomes [n, m, 1], a vector [1, n, 1].
+ * @example torch.atleast3d(torch.tensor(2)) // tensor([[[2.]]])
+ */
 export const atleast3d: AtLeast = atLeast("atleast3d", dims3);
 
 // ---------------------------------------------------------------- stacking
@@ -76,15 +85,30 @@ function stacking(name: string, pyName: string, prepare: (t: Tensor) => Tensor, 
   });
 }
 
-/** Joins along dim 1, vectors along dim 0. */
+/**
+ * Joins along dim 1, vectors along dim 0.
+ * @example torch.hstack([torch.zeros(1), torch.ones(1)]) // tensor([0., 1.])
+ */
 export const hstack: Stack = stacking("hstack", "hstack", dims1, ([first]) => (first!.dim() === 1 ? 0 : 1));
-/** Joins along dim 0, vectors as rows. */
+/**
+ * Joins along dim 0, vectors as rows.
+ * @example torch.vstack([torch.zeros(2), torch.ones(2)]) // tensor([[0., 0.], [1., 1.]])
+ */
 export const vstack: Stack = stacking("vstack", "vstack", dims2, () => 0);
-/** `vstack` by NumPy's other name. */
+/**
+ * `vstack` by NumPy's other name.
+ * @example torch.rowStack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[1., 2.], [3., 4.]])
+ */
 export const rowStack: Stack = stacking("rowStack", "vstack", dims2, () => 0);
-/** Joins along dim 2, matrices and vectors as slices. */
+/**
+ * Joins along dim 2, matrices and vectors as slices.
+ * @example torch.dstack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[[1., 3.], [2., 4.]]])
+ */
 export const dstack: Stack = stacking("dstack", "dstack", dims3, () => 2);
-/** Joins along dim 1, vectors as columns. */
+/**
+ * Joins along dim 1, vectors as columns.
+ * @example torch.columnStack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[1., 3.], [2., 4.]])
+ */
 export const columnStack: Stack = stacking(
   "columnStack",
   "column_stack",
@@ -100,7 +124,11 @@ export interface TensorsToTensors {
   readonly op: OpInfo;
 }
 
-/** All of them expanded to their common shape, as views. */
+/**
+ * All of them expanded to their common shape, as views.
+ * @throws RuntimeError for sizes that cannot be broadcast.
+ * @example torch.broadcastTensors(torch.zeros(2, 1), torch.zeros(3))[0]!.shape // torch.Size([2, 3])
+ */
 export const broadcastTensors: TensorsToTensors = fn<TensorsToTensors>(
   { name: "broadcastTensors", params: "...tensors:any" },
   (v) => {
@@ -110,7 +138,11 @@ export const broadcastTensors: TensorsToTensors = fn<TensorsToTensors>(
   },
 );
 
-/** The shape that shapes broadcast to; a number is a shape of one dim. */
+/**
+ * The shape that shapes broadcast to; a number is a shape of one dim.
+ * @throws RuntimeError for shapes that cannot be broadcast.
+ * @example torch.broadcastShapes([2, 1], [3]) // torch.Size([2, 3])
+ */
 export function broadcastShapes(...shapes: (number | readonly number[])[]): Size {
   const lists = shapes.map((s) => (typeof s === "number" ? [s] : s));
   for (const shape of lists) {
@@ -150,7 +182,10 @@ export interface MeshgridOptions {
   indexing?: "ij" | "xy" | null;
 }
 
-/** Coordinates of a grid: each vector expanded over a dim of its own, as views. */
+/**
+ * Coordinates of a grid: each vector expanded over a dim of its own, as views. `indexing` `"ij"` or `"xy"`.
+ * @example torch.meshgrid(torch.arange(2), torch.arange(3), { indexing: "ij" })[0]!.shape // torch.Size([2, 3])
+ */
 export const meshgrid: Meshgrid = fn<Meshgrid>(
   { name: "meshgrid", params: "...tensors:any * indexing:str?=null" },
   (v) => {
@@ -190,7 +225,10 @@ function checkVector(t: Tensor): void {
   check(t.dim() === 1, () => `Expect a 1D vector, but got shape ${list(t.shape)}`);
 }
 
-/** Every combination of one element from each vector, as rows. */
+/**
+ * Every combination of one element from each vector, as rows.
+ * @example torch.cartesianProd(torch.arange(2), torch.arange(2)).shape // torch.Size([4, 2])
+ */
 export const cartesianProd: TensorsToTensor = fn<TensorsToTensor>(
   { name: "cartesianProd", params: "...tensors:any" },
   (v) => {
@@ -204,7 +242,10 @@ export const cartesianProd: TensorsToTensor = fn<TensorsToTensor>(
   },
 );
 
-/** All choices of `r` elements of a vector, in order, as rows; `withReplacement` lets an element come again. */
+/**
+ * All choices of `r` elements of a vector, in order, as rows; `withReplacement` lets an element come again.
+ * @example torch.combinations(torch.tensor([1, 2, 3])) // tensor([[1., 2.], [1., 3.], [2., 3.]])
+ */
 export const combinations: Op<[r?: number, withReplacement?: boolean], "r withReplacement"> = composite(
   { name: "combinations", params: "r:int=2 withReplacement:bool=false", receiver: null },
   (self, v) => {
@@ -228,7 +269,10 @@ export const combinations: Op<[r?: number, withReplacement?: boolean], "r withRe
   },
 );
 
-/** Matrices on the diagonal of one matrix; vectors count as rows. */
+/**
+ * Matrices on the diagonal of one matrix; vectors count as rows.
+ * @example torch.blockDiag(torch.ones(1, 1), torch.ones(1, 1)) // tensor([[1., 0.], [0., 1.]])
+ */
 export const blockDiag: TensorsToTensor = fn<TensorsToTensor>(
   { name: "blockDiag", params: "...tensors:any=[]" },
   (v) => {

@@ -26,7 +26,11 @@ function vector(t: Tensor): Tensor {
   return wrap(t.impl.storage, new Layout([1], [1], t.impl.layout.offset), t.impl.dtype);
 }
 
-/** The elements where the mask is true, as a vector. */
+/**
+ * The elements where the mask is true, as a vector. A copy. The mask is bool and broadcast.
+ * @throws RuntimeError for a mask that is not bool.
+ * @example x.maskedSelect(x.gt(3)) // tensor([4., 5.])
+ */
 export const maskedSelect: Op<[mask: Tensor], "mask"> = custom(
   { name: "maskedSelect", params: "mask:tensor" },
   (self, v) => {
@@ -84,7 +88,10 @@ function maskedSource(g: Tensor, mask: Tensor, shape: readonly number[]): Tensor
   return (rest === 0 ? used : cat([used, used.newZeros([rest])])).view(shape);
 }
 
-/** Writes the elements of `source`, in order, where the mask is true. */
+/**
+ * Writes the elements of `source`, in order, where the mask is true.
+ * @example torch.zeros(3).maskedScatter(torch.tensor([true, false, true]), torch.tensor([1, 2])) // tensor([1., 0., 2.])
+ */
 export const maskedScatter: OpInplace<[mask: Tensor, source: Tensor], "mask source"> = inPlace(
   { name: "maskedScatter", params: "mask:tensor source:tensor" },
   (self, v) => {
@@ -106,7 +113,10 @@ function checkLong(op: string, index: Tensor): void {
   );
 }
 
-/** The elements at these positions of the flattened tensor, in the index's shape. */
+/**
+ * The elements at these positions of the flattened tensor, in the index's shape.
+ * @example x.take(torch.tensor([0n, 5n])) // tensor([0., 5.])
+ */
 export const take: Op<[index: Tensor], "index"> = custom({ name: "take", params: "index:tensor" }, (self, v) => {
   const index = v.index as Tensor;
   checkLong("take", index);
@@ -119,7 +129,10 @@ export const take: Op<[index: Tensor], "index"> = custom({ name: "take", params:
   return differentiable("TakeBackward0", out, [self], [index], ([g], [at]) => [g!.newZeros(shape).put(at!, g!, true)]);
 });
 
-/** Writes (or adds) the elements of `source` at these positions of the flattened tensor. */
+/**
+ * Writes (or adds) the elements of `source` at these positions of the flattened tensor.
+ * @example torch.zeros(3).put(torch.tensor([1n]), torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const put: OpInplace<[index: Tensor, source: Tensor, accumulate?: boolean], "index source accumulate"> = writing(
   { name: "put", params: "index:tensor source:tensor accumulate:bool=false" },
   (self, v) => {
@@ -168,7 +181,10 @@ function putFlat(target: Tensor, index: Tensor, source: Tensor, accumulate: bool
   if (dense.impl.storage !== target.impl.storage) copyKernel.into([dense], target, target.dtype);
 }
 
-/** `gather` with broadcasting; without a dim, from the flattened tensor. */
+/**
+ * `gather` with broadcasting; without a dim, from the flattened tensor.
+ * @example torch.tensor([3, 1, 2]).takeAlongDim(torch.tensor([1n])) // tensor([1.])
+ */
 export const takeAlongDim: Op<[indices: Tensor, dim?: number | null], "indices dim"> = composite(
   { name: "takeAlongDim", params: "indices:tensor dim:int?=null" },
   (self, v) => {

@@ -76,7 +76,11 @@ function checkMm(a: Tensor, b: Tensor): void {
   );
 }
 
-/** The product of two matrices. */
+/**
+ * The product of two matrices. `[n, m]` and `[m, p]` give `[n, p]`.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.tensor([[1, 2]]).mm(torch.tensor([[3], [4]])) // tensor([[11.]])
+ */
 export const mm: Op<[mat2: Tensor], "mat2"> = custom({ name: "mm", params: "mat2:tensor" }, (self, v) => {
   const other = v.mat2 as Tensor;
   checkMm(self, other);
@@ -102,7 +106,11 @@ function savedForProduct(a: Tensor, b: Tensor): [Tensor | null, Tensor | null] {
   return [b.requiresGrad ? a : null, a.requiresGrad ? b : null];
 }
 
-/** The products of two batches of matrices. */
+/**
+ * The products of two batches of matrices. `[b, n, m]` and `[b, m, p]` give `[b, n, p]`.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.ones(2, 1, 3).bmm(torch.ones(2, 3, 1)).shape // torch.Size([2, 1, 1])
+ */
 export const bmm: Op<[mat2: Tensor], "mat2"> = custom({ name: "bmm", params: "mat2:tensor" }, (self, v) => {
   const other = v.mat2 as Tensor;
   checkBmm(self, other);
@@ -126,7 +134,11 @@ function checkBmm(a: Tensor, b: Tensor): void {
   );
 }
 
-/** The product of a matrix and a vector. */
+/**
+ * The product of a matrix and a vector. `[n, m]` and `[m]` give `[n]`.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.tensor([[1, 2]]).mv(torch.tensor([3, 4])) // tensor([11.])
+ */
 export const mv: Op<[vec: Tensor], "vec"> = custom({ name: "mv", params: "vec:tensor" }, (self, v) => {
   const vec = v.vec as Tensor;
   check(
@@ -150,7 +162,11 @@ export const mv: Op<[vec: Tensor], "vec"> = custom({ name: "mv", params: "vec:te
   ]);
 });
 
-/** The inner product of two vectors. */
+/**
+ * The inner product of two vectors.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.tensor([1, 2]).dot(torch.tensor([3, 4])) // tensor(11.)
+ */
 export const dot: Op<[tensor: Tensor], "tensor"> = custom({ name: "dot", params: "tensor:tensor" }, (self, v) => {
   const other = v.tensor as Tensor;
   check(
@@ -176,12 +192,18 @@ export const dot: Op<[tensor: Tensor], "tensor"> = custom({ name: "dot", params:
   ]);
 });
 
-/** `dot`, with the first operand conjugated where it is complex. */
+/**
+ * `dot`, with the first operand conjugated where it is complex.
+ * @example torch.vdot(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor(11.)
+ */
 export const vdot: Op<[other: Tensor], "other"> = composite({ name: "vdot", params: "other:tensor" }, (self, v) =>
   self.dot(v.other as Tensor),
 );
 
-/** `out[i][j] = self[i] · vec2[j]`. */
+/**
+ * `out[i][j] = self[i] · vec2[j]`. `[n]` and `[m]` give `[n, m]`.
+ * @example torch.tensor([1, 2]).outer(torch.tensor([1, 10])) // tensor([[ 1., 10.], [ 2., 20.]])
+ */
 export const outer: Op<[vec2: Tensor], "vec2"> = composite({ name: "outer", params: "vec2:tensor" }, (self, v) => {
   const vec2 = v.vec2 as Tensor;
   check(self.dim() === 1, () => `outer: Expected 1-D argument self, but got ${self.dim()}-D`);
@@ -189,12 +211,20 @@ export const outer: Op<[vec2: Tensor], "vec2"> = composite({ name: "outer", para
   return self.unsqueeze(1).mul(vec2);
 });
 
-/** `outer` by its old name. */
+/**
+ * `outer` by its old name.
+ * @example torch.ger(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[3., 4.], [6., 8.]])
+ */
 export const ger: Op<[vec2: Tensor], "vec2"> = composite({ name: "ger", params: "vec2:tensor" }, (self, v) =>
   self.outer(v.vec2 as Tensor),
 );
 
-/** The product by rank: vectors, matrices, and batches of them, broadcast. */
+/**
+ * The product by rank: vectors, matrices, and batches of them, broadcast. Python's `@`. A vector on the left counts as
+ * a row, on the right as a column, and the dim goes again.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.ones(5, 2, 3).matmul(torch.ones(3, 4)).shape // torch.Size([5, 2, 4])
+ */
 export const matmul: Op<[other: Tensor], "other"> = composite({ name: "matmul", params: "other:tensor" }, (self, v) =>
   product2(self, v.other as Tensor),
 );
@@ -248,7 +278,11 @@ const factor = (value: unknown, dtype: DType): number =>
 
 const times = (g: Tensor, by: number): Tensor => (by === 1 ? g : g.mul(by));
 
-/** `beta · self + alpha · mat1 @ mat2`, `self` broadcast. */
+/**
+ * `beta · self + alpha · mat1 @ mat2`, `self` broadcast. `beta` and `alpha` 1.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.ones(1).addmm(torch.tensor([[1, 2]]), torch.tensor([[3], [4]])) // tensor([[12.]])
+ */
 export const addmm: Op<[mat1: Tensor, mat2: Tensor], "mat1 mat2", Scaled> = custom(
   { name: "addmm", params: `mat1:tensor mat2:tensor ${scaled}`, inplace: true },
   (self, v) => {
@@ -283,7 +317,11 @@ function checkMatrices(a: Tensor, b: Tensor): void {
   );
 }
 
-/** `beta · self + alpha · batch1 @ batch2`, `self` broadcast. */
+/**
+ * `beta · self + alpha · batch1 @ batch2`, `self` broadcast. `beta` and `alpha` 1.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.zeros(1).baddbmm(torch.ones(2, 1, 3), torch.ones(2, 3, 1)).flatten() // tensor([3., 3.])
+ */
 export const baddbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scaled> = custom(
   { name: "baddbmm", params: `batch1:tensor batch2:tensor ${scaled}`, inplace: true },
   (self, v) => {
@@ -301,7 +339,10 @@ export const baddbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scal
   },
 );
 
-/** `beta · self + alpha · Σ batch1[i] @ batch2[i]`. */
+/**
+ * `beta · self + alpha · Σ batch1[i] @ batch2[i]`.
+ * @example torch.addbmm(torch.zeros(2, 2), torch.ones(3, 2, 2), torch.ones(3, 2, 2)) // tensor([[6., 6.], [6., 6.]])
+ */
 export const addbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scaled> = composite(
   { name: "addbmm", params: `batch1:tensor batch2:tensor ${scaled}`, inplace: true },
   (self, v) => {
@@ -317,7 +358,11 @@ export const addbmm: Op<[batch1: Tensor, batch2: Tensor], "batch1 batch2", Scale
   },
 );
 
-/** `beta · self + alpha · mat @ vec`. */
+/**
+ * `beta · self + alpha · mat @ vec`. `beta` and `alpha` 1.
+ * @throws RuntimeError where the sizes do not fit, or the dtypes differ.
+ * @example torch.ones(1).addmv(torch.tensor([[1, 2]]), torch.tensor([3, 4])) // tensor([12.])
+ */
 export const addmv: Op<[mat: Tensor, vec: Tensor], "mat vec", Scaled> = custom(
   { name: "addmv", params: `mat:tensor vec:tensor ${scaled}`, inplace: true },
   (self, v) => {
@@ -344,7 +389,10 @@ export const addmv: Op<[mat: Tensor, vec: Tensor], "mat vec", Scaled> = custom(
   },
 );
 
-/** `beta · self + alpha · vec1 ⊗ vec2`. */
+/**
+ * `beta · self + alpha · vec1 ⊗ vec2`.
+ * @example torch.addr(torch.zeros(2, 2), torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[3., 4.], [6., 8.]])
+ */
 export const addr: Op<[vec1: Tensor, vec2: Tensor], "vec1 vec2", Scaled> = composite(
   { name: "addr", params: `vec1:tensor vec2:tensor ${scaled}`, inplace: true },
   (self, v) => {

@@ -35,7 +35,10 @@ export class TypedStorage {
     this.dtype = dtype;
   }
 
-  /** Number of elements. */
+  /**
+   * Number of elements.
+   * @example x.size(1) // 3
+   */
   size(): number {
     return Math.floor(this.#storage.nbytes / this.dtype.itemsize);
   }
@@ -58,7 +61,11 @@ export class TypedStorage {
     return this.#storage;
   }
 
-  /** The elements as numbers. */
+  /**
+   * The elements as numbers.
+   * @throws RangeError for an int64 beyond 2^53, unless `{ bigint: true }`.
+   * @example x.tolist() // [ [ 0, 1, 2 ], [ 3, 4, 5 ] ]
+   */
   tolist(): Scalar[] {
     const read = reader(this.#storage.window(this.dtype), this.dtype);
     return Array.from({ length: this.size() }, (_, i) => exact(read(i)));
@@ -93,16 +100,22 @@ export interface NumpyArray {
 }
 
 export interface Members extends Attributes {
-  /** All dims reversed. */
+  /**
+   * All dims reversed. A view.
+   * @example x.T.shape // torch.Size([3, 2])
+   */
   readonly T: Tensor;
-  /** The last two dims swapped. */
+  /** The last two dims swapped. A view. */
   readonly mT: Tensor;
   /** The conjugate transpose of a matrix. */
   readonly H: Tensor;
   /** The sizes, or that of one dim. */
   size(): Tensor["shape"];
   size(dim: number): number;
-  /** The strides in elements, or that of one dim. */
+  /**
+   * The strides in elements, or that of one dim.
+   * @example x.stride() // [ 3, 1 ]
+   */
   stride(): number[];
   stride(dim: number): number;
   isContiguous(options?: { memoryFormat?: MemoryFormat }): boolean;
@@ -110,26 +123,58 @@ export interface Members extends Attributes {
   isComplex(): boolean;
   isSigned(): boolean;
   isSetTo(other: Tensor): boolean;
-  /** The storage as elements of this dtype. */
+  /**
+   * The storage as elements of this dtype.
+   * @example x.storage().size() // 6
+   */
   storage(): TypedStorage;
   /**
-   * The number in a tensor of one element; an int64 beyond 2^53 needs `{ bigint: true }`. It is boolean for a bool tensor
-   * and `Complex` for a complex one, which the types take from the caller: `x.item<torch.Complex>()`.
+   * The number in a tensor of one element; an int64 beyond 2^53 needs `{ bigint: true }`. It is boolean for a bool
+   * tensor and `Complex` for a complex one, which the types take from the caller: `x.item<torch.Complex>()`.
+   * @throws RuntimeError "a Tensor with 6 elements cannot be converted to Scalar".
+   * @example x.sum().item() // 15
    */
   item<T extends number | boolean | Complex = number>(): T;
   item(options: { bigint: true }): bigint;
   /** Nested lists of the elements. */
   // biome-ignore lint/suspicious/noExplicitAny: the depth of the lists depends on the rank, which types do not carry.
   tolist(options?: { bigint?: boolean }): any;
-  /** The memory itself: writes are seen on both sides. */
+  /**
+   * The memory itself: writes are seen on both sides. `{ data, shape, stride, offset }`: `data` is a typed array that
+   * covers the whole storage, `stride` and `offset` are in elements. A copy is `await x.read()`.
+   * @throws RuntimeError for a tensor that requires grad: `x.detach().numpy()`; TypeError for bfloat16.
+   * @example torch.ones(2).numpy().data // Float32Array(2) [ 1, 1 ]
+   */
   numpy(): NumpyArray;
-  /** The elements in row-major order, as a new typed array. */
+  /**
+   * The elements in row-major order, as a new typed array. int64 gives a BigInt64Array, bool a Uint8Array, float16 and
+   * bfloat16 a Float32Array. Works on every device, and lets a page give memory back.
+   * @example await x.read() // Float32Array(6) [ 0, 1, 2, 3, 4, 5 ]
+   */
   read(): Promise<TypedArray>;
-  /** Reads by indices; see API. */
+  /**
+   * Reads by indices, each a number (negative from the end), a slice or its text (`"1:3"`, `":"`), `"..."`, null (a new
+   * dim), a mask, an int64 tensor or a list of numbers. A view for numbers, slices, `"..."` and null; a copy where a
+   * mask, tensor or list takes part.
+   * @throws IndexError for an index out of range, or too many; ValueError for a slice with a step below 1.
+   * @see https://docs.pytorch.org/docs/stable/tensor_view.html
+   * @example x.at(0, "1:3") // tensor([1., 2.])
+   * @example x.at(x.gt(3)) // tensor([4., 5.])
+   */
   at(...indices: Index[]): Tensor;
-  /** Writes at indices and returns this tensor. */
+  /**
+   * Writes at indices, a list of what `at` takes, or one; the value is a tensor or a number, broadcast and converted.
+   * Returns this tensor.
+   * @throws IndexError for an index out of range; RuntimeError for a shape that cannot be broadcast, or a leaf that
+   *   requires grad outside of `noGrad`.
+   * @example x.setAt([":", 0], 9) // tensor([[9., 1., 2.], [9., 4., 5.]])
+   */
   setAt(indices: Index | readonly Index[], value: Tensor | Scalar | readonly unknown[]): Tensor;
-  /** The first dim's size. */
+  /**
+   * The first dim's size. Python's `len(x)`.
+   * @throws TypeError "len() of a 0-d tensor".
+   * @example x.length // 2
+   */
   readonly length: number;
   /** The same memory in another shape, or read as another dtype. */
   view(dtype: DType): Tensor;

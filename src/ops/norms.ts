@@ -13,7 +13,10 @@ import { normGrad, vectorNorm, vectorNormRaw } from "./vector-norm.ts";
 
 type Order = number | "fro" | "nuc";
 
-/** The norm of all elements, or along dims: of a vector for a number or 'fro', the nuclear one of a matrix for 'nuc'. */
+/**
+ * The norm of all elements, or along dims: of a vector for a number or 'fro', the nuclear one of a matrix for 'nuc'.
+ * @example torch.tensor([3, 4]).norm() // tensor(5.)
+ */
 export const norm: Op<
   [p?: Order | null, dim?: Dims | null, keepdim?: boolean, dtype?: DTypeLike | null],
   "p dim keepdim dtype"
@@ -37,7 +40,10 @@ export const norm: Op<
   },
 );
 
-/** The p-norm of the difference of two tensors, broadcast. */
+/**
+ * The p-norm of the difference of two tensors, broadcast.
+ * @example torch.tensor([3, 4]).dist(torch.zeros(2)) // tensor(5.)
+ */
 export const dist: Op<[other: Tensor, p?: number], "other p"> = custom(
   { name: "dist", params: "other:tensor p:scalar=2" },
   (self, v) => {
@@ -61,7 +67,10 @@ const shrinkGrad = pointwise("renorm", 4, (g, along, norm, maxnorm) => {
   return ir.select(ir.gt(norm!, maxnorm!), ir.mul(ir.mul(maxnorm!, inverse), ir.sub(g!, ir.mul(inverse, along!))), g!);
 });
 
-/** Scales each slice of `dim` whose p-norm exceeds `maxnorm` down to it. */
+/**
+ * Scales each slice of `dim` whose p-norm exceeds `maxnorm` down to it.
+ * @example torch.tensor([[3, 4], [0, 1]]).renorm(2, 0, 1) // tensor([[0.6000, 0.8000], [0.0000, 1.0000]])
+ */
 export const renorm: OpInplace<[p: number, dim: number, maxnorm: number], "p dim maxnorm"> = custom(
   { name: "renorm", params: "p:scalar dim:int maxnorm:scalar", inplace: true },
   (self, v) => {

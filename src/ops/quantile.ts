@@ -87,8 +87,16 @@ function define(name: "quantile" | "nanquantile"): Quantile {
   });
 }
 
-/** The q-th quantiles of all elements or of each slice along `dim`; NaN where a slice has one. */
+/**
+ * The q-th quantiles of all elements or of each slice along `dim`; NaN where a slice has one. `q` is a number or a
+ * vector from [0, 1]; `interpolation` `"linear"` (default), `"lower"`, `"higher"`, `"midpoint"`, `"nearest"`.
+ * @throws RuntimeError for `q` outside [0, 1], or where its dtype is another.
+ * @example torch.tensor([1, 2, 3]).quantile(0.5) // tensor(2.)
+ */
 export const quantile: Quantile = define("quantile");
 
-/** The q-th quantiles of the elements that are not NaN. */
+/**
+ * The q-th quantiles of the elements that are not NaN.
+ * @example torch.nanquantile(torch.tensor([1, NaN, 3]), 0.5) // tensor(2.)
+ */
 export const nanquantile: Quantile = define("nanquantile");

@@ -57,9 +57,19 @@ function bySize(name: string, sampler: (g: Generator) => Sampler): RandomBySize 
   });
 }
 
-/** Uniform from [0, 1). */
+/**
+ * Uniform from [0, 1), of this size. The numbers are PyTorch's for the same seed. dtype: the default float dtype.
+ * @example
+ * torch.manualSeed(0);
+ * torch.rand(2) // tensor([0.4963, 0.7682])
+ */
 export const rand: RandomBySize = bySize("rand", (g) => uniformSampler(g, 0, 1));
-/** Standard normal. */
+/**
+ * Standard normal, of this size. The numbers are PyTorch's for the same seed. dtype: the default float dtype.
+ * @example
+ * torch.manualSeed(0);
+ * torch.randn(2) // tensor([ 1.5410, -0.2934])
+ */
 export const randn: RandomBySize = bySize("randn", (g) => normalSampler(g, 0, 1));
 
 /** `like(x, options)`. */
@@ -78,9 +88,15 @@ function like(name: string, sampler: (g: Generator) => Sampler): RandomLike {
   );
 }
 
-/** Uniform from [0, 1), with the size, dtype and device of another. */
+/**
+ * Uniform from [0, 1), with the size, dtype and device of `input`, which options may replace.
+ * @example torch.randLike(torch.zeros(2, 3)).shape // torch.Size([2, 3])
+ */
 export const randLike: RandomLike = like("randLike", (g) => uniformSampler(g, 0, 1));
-/** Standard normal, with the size, dtype and device of another. */
+/**
+ * Standard normal, with the size, dtype and device of `input`, which options may replace.
+ * @example torch.randnLike(torch.zeros(2, 3)).shape // torch.Size([2, 3])
+ */
 export const randnLike: RandomLike = like("randnLike", (g) => normalSampler(g, 0, 1));
 
 /** `randint(high, size)` and `randint(low, high, size)`. */
@@ -97,7 +113,14 @@ function bounds(op: string, v: Values): [bigint, bigint] {
   return [low, bigArgument(op, "high", v.high as Scalar)];
 }
 
-/** Integers from [low, high), low being 0 where it is left out; int64 unless told otherwise. */
+/**
+ * Whole numbers from [low, high), low being 0 where it is left out: `randint(high, size)`, `randint(low, high, size)`.
+ * int64 unless told otherwise.
+ * @throws RuntimeError "random_ expects 'from' to be less than 'to'", or where the dtype cannot hold them.
+ * @example
+ * torch.manualSeed(0);
+ * torch.randint(10, [4]) // tensor([4, 9, 3, 0])
+ */
 export const randint: Randint = fn<Randint>(
   {
     name: "randint",
@@ -120,7 +143,10 @@ export interface RandintLike {
   readonly op: OpInfo;
 }
 
-/** Integers from [low, high), with the size, dtype and device of another. */
+/**
+ * Whole numbers from [low, high), with the size, dtype and device of `input`, which options may replace.
+ * @example torch.randintLike(torch.zeros(2, 3), 10).shape // torch.Size([2, 3])
+ */
 export const randintLike: RandintLike = composite(
   {
     name: "randintLike",
@@ -155,7 +181,13 @@ const longest: Readonly<Record<string, number>> = {
   float32: 2 ** 24 + 1,
 };
 
-/** A random order of the integers from 0 to n - 1. */
+/**
+ * A random order of the whole numbers from 0 to n - 1, int64 unless told otherwise.
+ * @throws RuntimeError for a negative `n`, or one that the dtype cannot count exactly.
+ * @example
+ * torch.manualSeed(0);
+ * torch.randperm(4) // tensor([0, 1, 3, 2])
+ */
 export const randperm: Randperm = fn<Randperm>(
   { name: "randperm", params: `n:int ${factory}`, kind: "create" },
   (v) => {
@@ -177,7 +209,11 @@ export const randperm: Randperm = fn<Randperm>(
 
 const zerosFor = (t: Tensor | null, g: Tensor): Tensor | null => (t === null ? null : g.newZeros(t.shape).to(t.dtype));
 
-/** Ones with the chance that each element gives, or `p`, else zeros. */
+/**
+ * Ones with the chance that each element of `input` gives, or `p`, else zeros; of the shape and dtype of `input`.
+ * @throws RuntimeError for chances outside [0, 1].
+ * @example torch.bernoulli(torch.tensor([0, 1])) // tensor([0., 1.])
+ */
 export const bernoulli: Op<[p?: number], "p", Drawn> = custom(
   { name: "bernoulli", params: [`* ${generatorParam}`, `p:float * ${generatorParam}`] },
   (self, v, which) => {
@@ -191,7 +227,11 @@ export const bernoulli: Op<[p?: number], "p", Drawn> = custom(
   },
 );
 
-/** Poisson counts with the rate that each element gives. */
+/**
+ * Poisson counts with the rate that each element of `input` gives, of its shape and dtype.
+ * @throws RuntimeError for negative rates.
+ * @example torch.poisson(torch.zeros(2)) // tensor([0., 0.])
+ */
 export const poisson: Op<[], "", Drawn> = custom(
   { name: "poisson", params: `* ${generatorParam}`, receiver: null },
   (self, v) => {
@@ -204,7 +244,12 @@ export const poisson: Op<[], "", Drawn> = custom(
   },
 );
 
-/** Category numbers, `numSamples` for each row of weights, which need not sum to 1. */
+/**
+ * `numSamples` category numbers for each row of weights, which need not sum to 1: `[n]` gives `[numSamples]`, `[m, n]`
+ * gives `[m, numSamples]`; int64. Without `replacement` (the default) none comes twice.
+ * @throws RuntimeError for negative, infinite or all-zero weights, or more samples than categories without replacement.
+ * @example torch.multinomial(torch.tensor([0, 1, 0]), 1) // tensor([1])
+ */
 export const multinomial: Op<[numSamples: number, replacement?: boolean], "numSamples replacement", Drawn> = custom(
   { name: "multinomial", params: `numSamples:int replacement:bool=false * ${generatorParam}` },
   (self, v) => {
@@ -241,7 +286,11 @@ export interface Normal {
   readonly op: OpInfo;
 }
 
-/** Normal draws with a mean and a standard deviation for each element, or the same for all. */
+/**
+ * Normal draws: `normal(mean, std)` with tensors for one or both, `normal(mean, std, size)` with numbers.
+ * @throws RuntimeError for a negative `std`.
+ * @example torch.normal(torch.tensor([1, 2]), torch.zeros(2)) // tensor([1., 2.])
+ */
 export const normal: Normal = fn<Normal>(
   {
     name: "normal",

@@ -29,7 +29,13 @@ export interface Arange {
   readonly op: OpInfo;
 }
 
-/** Numbers from `start` (default 0) up to, not including, `end`, by `step` (default 1); int64 where all are ints. */
+/**
+ * Numbers from `start` (default 0) up to, not including, `end`, by `step` (default 1). int64 where all three are whole
+ * numbers, else the default float dtype.
+ * @throws RuntimeError "step must be nonzero", or where `step` leads away from `end`.
+ * @example torch.arange(3) // tensor([0, 1, 2])
+ * @example torch.arange(1, 2, 0.5) // tensor([1.0000, 1.5000])
+ */
 export const arange: Arange = fn<Arange>(
   {
     name: "arange",
@@ -62,7 +68,10 @@ export interface Range {
   readonly op: OpInfo;
 }
 
-/** As `arange`, but floats, and `end` is part of it; PyTorch is going to remove it. */
+/**
+ * As `arange`, but floats, and `end` is part of it; PyTorch is going to remove it.
+ * @example torch.range(0, 3) // tensor([0., 1., 2., 3.])
+ */
 export const range: Range = fn<Range>(
   { name: "range", params: `start:scalar=0 end:scalar step:scalar=1 ${factory}`, kind: "create" },
   (v) => {
@@ -111,7 +120,11 @@ function spaced(op: string, v: Values, map: (re: number, im: number | null) => S
   return sequence(steps, given ?? inferred, v, (i) => map(re(i), complex ? im(i) : null));
 }
 
-/** `steps` numbers from `start` to `end`, both included, evenly spaced. */
+/**
+ * `steps` numbers from `start` to `end`, both included, evenly spaced. dtype: the default float dtype.
+ * @throws RuntimeError "number of steps must be non-negative".
+ * @example torch.linspace(0, 1, 3) // tensor([0.0000, 0.5000, 1.0000])
+ */
 export const linspace: Linspace = fn<Linspace>(
   { name: "linspace", params: `start:scalar end:scalar steps:int ${factory}`, kind: "create" },
   (v) => spaced("linspace", v, (re, im) => (im === null ? re : new Complex(re, im))),
@@ -123,7 +136,11 @@ export interface Logspace {
   readonly op: OpInfo;
 }
 
-/** `base` to the power of `steps` exponents from `start` to `end`. */
+/**
+ * `base` (default 10) to the power of `steps` evenly spaced exponents from `start` to `end`.
+ * @throws RuntimeError "number of steps must be non-negative".
+ * @example torch.logspace(0, 2, 3) // tensor([  1.,  10., 100.])
+ */
 export const logspace: Logspace = fn<Logspace>(
   { name: "logspace", params: `start:scalar end:scalar steps:int base:float=10 ${factory}`, kind: "create" },
   (v) => {
@@ -143,7 +160,11 @@ export interface Eye {
   readonly op: OpInfo;
 }
 
-/** Ones on the diagonal of an n by m matrix (m default n), zeros elsewhere. */
+/**
+ * An `[n, m]` matrix (m default n) with ones on the diagonal and zeros elsewhere. dtype: the default float dtype.
+ * @throws RuntimeError for negative sizes.
+ * @example torch.eye(2) // tensor([[1., 0.], [0., 1.]])
+ */
 export const eye: Eye = fn<Eye>({ name: "eye", params: `n:int m:int?=null ${factory}`, kind: "create" }, (v) => {
   const n = v.n as number;
   const m = (v.m as number | null) ?? n;
@@ -186,7 +207,15 @@ function triangleIndices(
   });
 }
 
-/** Row and column numbers of the lower triangle, on and below the diagonal at `offset`. */
+/**
+ * Rows and columns of the lower triangle of a `row` by `col` matrix, on and below the diagonal at `offset`: `[2, n]`,
+ * int64.
+ * @example torch.trilIndices(2, 2) // tensor([[0, 1, 1], [0, 0, 1]])
+ */
 export const trilIndices: TriangleIndices = triangleIndices("trilIndices", "tril_indices", (c, limit) => c <= limit);
-/** Row and column numbers of the upper triangle, on and above the diagonal at `offset`. */
+/**
+ * Rows and columns of the upper triangle of a `row` by `col` matrix, on and above the diagonal at `offset`: `[2, n]`,
+ * int64.
+ * @example torch.triuIndices(2, 2) // tensor([[0, 0, 1], [0, 1, 1]])
+ */
 export const triuIndices: TriangleIndices = triangleIndices("triuIndices", "triu_indices", (c, limit) => c >= limit);

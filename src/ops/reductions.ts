@@ -13,7 +13,13 @@ import type { BySizes } from "./views.ts";
 
 const sumSpec = { combine: "sum" } as const;
 
-/** The sum of all elements, or along dims; ints and bools sum to int64. */
+/**
+ * The sum of all elements, or along dims; ints and bools sum to int64. `dim` is a number or a list; `keepdim` leaves
+ * size 1. `dtype` converts first.
+ * @throws IndexError for a dim out of range.
+ * @example x.sum() // tensor(15.)
+ * @example x.sum(1, { keepdim: true }) // tensor([[ 3.], [12.]])
+ */
 export const sum: Reduction = reduce({
   name: "sum",
   dtype: "sum",
@@ -21,7 +27,11 @@ export const sum: Reduction = reduce({
   grad: (g, { shape }) => g.expand(shape),
 });
 
-/** The mean of all elements, or along dims; floats only. */
+/**
+ * The mean of all elements, or along dims; floats only. `dim` is a number or a list; `keepdim` leaves size 1.
+ * @throws RuntimeError "mean(): could not infer output dtype" for integers: convert, or give `dtype`.
+ * @example x.mean(0) // tensor([1.5000, 2.5000, 3.5000])
+ */
 export const mean: Reduction = reduce({
   name: "mean",
   dtype: "float",
@@ -33,7 +43,10 @@ export const mean: Reduction = reduce({
 type ByDims = Op<[dim?: Dims | null, keepdim?: boolean], "dim keepdim">;
 const truthParams = ["", "dim:ints? keepdim:bool=false"];
 
-/** Whether any element is not 0. */
+/**
+ * Whether any element is not 0. `dim` is a number or a list; `keepdim` leaves size 1. The result is bool.
+ * @example torch.tensor([0, 1]).any() // tensor(True)
+ */
 export const any: ByDims = reduce({
   name: "any",
   params: truthParams,
@@ -42,7 +55,10 @@ export const any: ByDims = reduce({
   pre: loadBool(0),
 });
 
-/** Whether no element is 0. */
+/**
+ * Whether no element is 0. `dim` is a number or a list; `keepdim` leaves size 1. The result is bool.
+ * @example torch.tensor([0, 1]).all() // tensor(False)
+ */
 export const all: ByDims = reduce({
   name: "all",
   params: truthParams,
@@ -51,7 +67,12 @@ export const all: ByDims = reduce({
   pre: loadBool(0),
 });
 
-/** The largest element of each slice; the gradient is shared evenly among equals. */
+/**
+ * The largest element of each slice; the gradient is shared evenly among equals. `dim` is a number or a list; `keepdim`
+ * leaves size 1.
+ * @throws IndexError for an empty dim.
+ * @example x.amax(1) // tensor([2., 5.])
+ */
 export const amax: ByDims = reduce({
   name: "amax",
   params: ["dim:ints=[] keepdim:bool=false"],
@@ -63,7 +84,12 @@ export const amax: ByDims = reduce({
   grad: (g, { x, out, dims }) => shareAmong(g, x.eq(out), dims),
 });
 
-/** The smallest element of each slice; the gradient is shared evenly among equals. */
+/**
+ * The smallest element of each slice; the gradient is shared evenly among equals. `dim` is a number or a list;
+ * `keepdim` leaves size 1.
+ * @throws IndexError for an empty dim.
+ * @example x.amin(1) // tensor([0., 3.])
+ */
 export const amin: ByDims = reduce({
   name: "amin",
   params: ["dim:ints=[] keepdim:bool=false"],

@@ -43,7 +43,10 @@ function replaced(
   ]);
 }
 
-/** A copy with `src` at one index of a dim. */
+/**
+ * A copy with `src` at one index of a dim.
+ * @example torch.zeros(2, 2).selectScatter(torch.ones(2), 0, 1) // tensor([[0., 0.], [1., 1.]])
+ */
 export const selectScatter: Op<[src: Tensor, dim: number, index: number], "src dim index"> = custom(
   { name: "selectScatter", params: "src:tensor dim:int index:int" },
   (self, v) => {
@@ -58,7 +61,10 @@ export const selectScatter: Op<[src: Tensor, dim: number, index: number], "src d
   },
 );
 
-/** A copy with `src` over a slice of a dim. */
+/**
+ * A copy with `src` over a slice of a dim.
+ * @example torch.zeros(4).sliceScatter(torch.ones(2), { dim: 0, start: 1, end: 3 }) // tensor([0., 1., 1., 0.])
+ */
 export const sliceScatter: Op<
   [src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number],
   "src dim start end step"
@@ -78,7 +84,10 @@ export const sliceScatter: Op<
   },
 );
 
-/** A copy with `src` on a diagonal. */
+/**
+ * A copy with `src` on a diagonal.
+ * @example torch.zeros(2, 2).diagonalScatter(torch.ones(2)) // tensor([[1., 0.], [0., 1.]])
+ */
 export const diagonalScatter: Op<[src: Tensor, offset?: number, dim1?: number, dim2?: number], "src offset dim1 dim2"> =
   custom({ name: "diagonalScatter", params: "src:tensor offset:int=0 dim1:int=0 dim2:int=1" }, (self, v) => {
     const [offset, dim1, dim2] = [v.offset as number, v.dim1 as number, v.dim2 as number];
@@ -91,7 +100,10 @@ export const diagonalScatter: Op<[src: Tensor, offset?: number, dim1?: number, d
     );
   });
 
-/** A copy with `src` at the elements that any sizes, strides and offset reach in the storage. */
+/**
+ * A copy with `src` at the elements that any sizes, strides and offset reach in the storage.
+ * @example torch.zeros(4).asStridedScatter(torch.ones(2), [2], [2]) // tensor([1., 0., 1., 0.])
+ */
 export const asStridedScatter: Op<
   [src: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null],
   "src size stride storageOffset"

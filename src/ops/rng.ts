@@ -7,27 +7,49 @@ import { emptyTensor } from "./operands.ts";
 
 export { defaultGenerator } from "../core/generator.ts";
 
-/** Starts the default generator anew from a seed, and returns it. */
+/**
+ * Starts the default generator anew from a seed, and returns it. Draws are then PyTorch's for the same seed.
+ * @example
+ * torch.manualSeed(0);
+ * torch.rand(1) // tensor([0.4963])
+ */
 export function manualSeed(seed: number | bigint): Generator {
   return defaultGenerator.manualSeed(seed);
 }
 
-/** Starts the default generator anew from a seed that nobody can foresee, and returns that seed. */
+/**
+ * Starts the default generator anew from a seed that nobody can foresee, and returns that seed.
+ * @example typeof torch.random.seed() // 'bigint'
+ */
 export function seed(): bigint {
   return defaultGenerator.seed();
 }
 
-/** The seed that the default generator's draws started from. */
+/**
+ * The seed that the default generator's draws started from.
+ * @example torch.random.initialSeed() // 0n
+ */
 export function initialSeed(): bigint {
   return defaultGenerator.initialSeed();
 }
 
-/** The default generator's state, as a uint8 tensor. */
+/**
+ * The default generator's state, as a uint8 tensor.
+ * @example
+ * const state = torch.getRngState();
+ * const first = torch.rand(1);
+ * torch.setRngState(state);
+ * torch.equal(torch.rand(1), first) // true
+ */
 export function getRngState(): Tensor {
   return defaultGenerator.getState();
 }
 
-/** Continues from a state that `getRngState` gave. */
+/**
+ * Continues from a state that `getRngState` gave.
+ * @throws RuntimeError for bytes that are no state.
+ * @example torch.random.setRngState(torch.random.getRngState());
+ */
 export function setRngState(newState: Tensor): void {
   defaultGenerator.setState(newState);
 }
@@ -68,7 +90,10 @@ function toTensor(bytes: Uint8Array): Tensor {
   return out;
 }
 
-/** Gives generators their state as tensors; `index.ts` calls it once. */
+/**
+ * Gives generators their state as tensors; `index.ts` calls it once.
+ * @internal
+ */
 export function installGenerator(): void {
   Generator.prototype.getState = function () {
     return toTensor(this.stateBytes());

@@ -45,7 +45,11 @@ function accumulated(self: Tensor, dtype: DType | null): DType {
   return dtype ?? (self.dtype.isDifferentiable ? self.dtype : int64);
 }
 
-/** The sum of each element and those before it along `dim`. */
+/**
+ * The sum of each element and those before it along `dim`. Integers give int64.
+ * @throws IndexError for a dim out of range.
+ * @example torch.tensor([1, 2, 3]).cumsum(0) // tensor([1., 3., 6.])
+ */
 export const cumsum: Cumulative = custom({ name: "cumsum", params, inplace: true }, (self, v) => {
   const dim = wrapDim(v.dim as number, self.dim());
   const dtype = accumulated(self, v.dtype as DType | null);
@@ -53,7 +57,10 @@ export const cumsum: Cumulative = custom({ name: "cumsum", params, inplace: true
   return differentiable("CumsumBackward0", out, [self], [], ([g]) => [g!.dim() === 0 ? g! : reverseCumsum(g!, dim)]);
 });
 
-/** The product of each element and those before it along `dim`. */
+/**
+ * The product of each element and those before it along `dim`.
+ * @example torch.tensor([1, 2, 3]).cumprod(0) // tensor([1., 2., 6.])
+ */
 export const cumprod: Cumulative = custom({ name: "cumprod", params, inplace: true }, (self, v) => {
   const dim = wrapDim(v.dim as number, self.dim());
   const dtype = accumulated(self, v.dtype as DType | null);
@@ -73,13 +80,20 @@ function cumulativeExtremum(self: Tensor, rawDim: number, combine: "min" | "max"
   return [selected(node, self, dim, values, indices, true), indices];
 }
 
-/** The largest element so far along `dim`, and where it is; the latest among equals. */
+/**
+ * The largest element so far along `dim`, and where it is; the latest among equals. A named tuple `{ values, indices
+ * }`.
+ * @example torch.tensor([1, 3, 2]).cummax(0).values // tensor([1., 3., 3.])
+ */
 export const cummax: Op<[dim: number], "dim", unknown, ValuesIndices> = custom(
   { name: "cummax", params: "dim:int" },
   (self, v) => cummaxResult(...cumulativeExtremum(self, v.dim as number, "max", "CummaxBackward0")),
 );
 
-/** The smallest element so far along `dim`, and where it is; the latest among equals. */
+/**
+ * The smallest element so far along `dim`, and where it is; the latest among equals.
+ * @example torch.tensor([3, 1, 2]).cummin(0).values // tensor([3., 1., 1.])
+ */
 export const cummin: Op<[dim: number], "dim", unknown, ValuesIndices> = custom(
   { name: "cummin", params: "dim:int" },
   (self, v) => cumminResult(...cumulativeExtremum(self, v.dim as number, "min", "CumminBackward0")),
@@ -98,7 +112,10 @@ const lowest: Readonly<Partial<Record<DTypeName, number>>> = {
   float64: -Number.MAX_VALUE,
 };
 
-/** The logarithm of the cumulative sum of exponentials along `dim`, without overflow. */
+/**
+ * The logarithm of the cumulative sum of exponentials along `dim`, without overflow.
+ * @example torch.zeros(2).logcumsumexp(0) // tensor([0.0000, 0.6931])
+ */
 export const logcumsumexp: Op<[dim: number], "dim"> = custom({ name: "logcumsumexp", params: "dim:int" }, (self, v) => {
   check(self.dtype.isFloatingPoint, () => `"logcumsumexp_out_cpu" not implemented for '${self.dtype.scalarName}'`);
   const dim = wrapDim(v.dim as number, self.dim());

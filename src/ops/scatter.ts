@@ -71,7 +71,12 @@ function combining(self: Tensor, v: Values): Write {
   };
 }
 
-/** Writes each element of `src` (or one value) at the place that the index names along `dim`. */
+/**
+ * Writes each element of `src` (or one value) at the place that the index names along `dim`. `reduce` `"add"` or
+ * `"multiply"` combines instead. Where several go to one place, one of them stays.
+ * @throws RuntimeError for an index out of bounds, or that is not int64.
+ * @example torch.zeros(3).scatter(0, torch.tensor([1n]), torch.tensor([5])) // tensor([0., 5., 0.])
+ */
 export const scatter: Scatter = writing(
   {
     name: "scatter",
@@ -97,7 +102,11 @@ export const scatter: Scatter = writing(
   },
 );
 
-/** Adds each element of `src` at the place that the index names along `dim`. */
+/**
+ * Adds each element of `src` at the place that the index names along `dim`.
+ * @throws RuntimeError for an index out of bounds, or that is not int64.
+ * @example torch.zeros(2).scatterAdd(0, torch.tensor([1n, 1n]), torch.ones(2)) // tensor([0., 2.])
+ */
 export const scatterAdd: OpInplace<[dim: number, index: Tensor, src: Tensor], "dim index src"> = writing(
   { name: "scatterAdd", params: "dim:int index:tensor src:tensor" },
   (self, v) => {
@@ -123,7 +132,11 @@ const pointPlaces = (dim: number, index: Tensor): Places => ({
   write: (target, src, mode) => scatterAt(target, dim, index, src, mode),
 });
 
-/** Combines the elements of `src` that go to one place by their sum, product, mean, maximum or minimum. */
+/**
+ * Combines the elements of `src` that go to one place by their sum, product, mean, maximum or minimum. `reduce`
+ * `"sum"`, `"prod"`, `"mean"`, `"amax"` or `"amin"`; `includeSelf` true.
+ * @example torch.zeros(2).scatterReduce(0, torch.tensor([1n, 1n]), torch.tensor([3, 5]), "amax") // tensor([0., 5.])
+ */
 export const scatterReduce: OpInplace<
   [dim: number, index: Tensor, src: Tensor, reduce: Reduction],
   "dim index src reduce",

@@ -83,7 +83,10 @@ function checkSorter(rows: Tensor, sorter: Tensor | null): void {
   check(!outside, () => "torch.searchsorted(): sorter index out of range");
 }
 
-/** Where the values of `input` would be put into sorted rows to keep them sorted. */
+/**
+ * Where the values of `input` would be put into sorted rows to keep them sorted. int64; `right` goes behind equal ones.
+ * @example torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3])) // tensor([1])
+ */
 export const searchsorted: Searchsorted = fn<Searchsorted>(
   {
     name: "searchsorted",
@@ -134,7 +137,10 @@ export interface Bucketize {
   readonly op: OpInfo;
 }
 
-/** The bucket between sorted boundaries that each value falls into. */
+/**
+ * The bucket between sorted boundaries that each value falls into. int64.
+ * @example torch.bucketize(torch.tensor([2, 4]), torch.tensor([1, 3])) // tensor([1, 2])
+ */
 export const bucketize: Bucketize = fn<Bucketize>(
   {
     name: "bucketize",

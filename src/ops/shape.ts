@@ -41,7 +41,10 @@ function reversed(layout: Layout, dims: readonly number[]): Layout {
   return new Layout(layout.shape, backwards, start);
 }
 
-/** A copy with the order along dims reversed. */
+/**
+ * A copy with the order along dims reversed. A slice with a negative step, which PyTorch has not.
+ * @example torch.arange(3).flip(0) // tensor([2, 1, 0])
+ */
 export const flip: ByList = custom({ name: "flip", params: "...dims:ints" }, (self, v) => {
   const given = v.dims as number[];
   const dims = distinctDims(given, self.dim());
@@ -49,13 +52,19 @@ export const flip: ByList = custom({ name: "flip", params: "...dims:ints" }, (se
   return differentiable("FlipBackward0", out, [self], [], ([g]) => [g!.flip(given)]);
 });
 
-/** `flip` from left to right: dim 1. */
+/**
+ * `flip` from left to right: dim 1.
+ * @example x.fliplr() // tensor([[2., 1., 0.], [5., 4., 3.]])
+ */
 export const fliplr: Op<[]> = composite({ name: "fliplr" }, (self) => {
   check(self.dim() >= 2, () => "Input must be >= 2-d.");
   return self.flip(1);
 });
 
-/** `flip` upside down: dim 0. */
+/**
+ * `flip` upside down: dim 0.
+ * @example x.flipud() // tensor([[3., 4., 5.], [0., 1., 2.]])
+ */
 export const flipud: Op<[]> = composite({ name: "flipud" }, (self) => {
   check(self.dim() >= 1, () => "Input must be >= 1-d.");
   return self.flip(0);
@@ -68,7 +77,10 @@ function rolled(self: Tensor, shift: number, dim: number): Tensor {
   return at === 0 ? self : cat([self.narrow(dim, at, n - at), self.narrow(dim, 0, at)], dim);
 }
 
-/** Shifts elements along dims, those that leave at the end coming back at the start; without dims, flattened. */
+/**
+ * Shifts elements along dims, those that leave at the end coming back at the start; without dims, flattened.
+ * @example torch.arange(4).roll(1) // tensor([3, 0, 1, 2])
+ */
 export const roll: Op<[shifts: Dims, dims?: Dims], "shifts dims"> = custom(
   { name: "roll", params: "shifts:ints dims:ints=[]" },
   (self, v) => {
@@ -90,7 +102,10 @@ export const roll: Op<[shifts: Dims, dims?: Dims], "shifts dims"> = custom(
   },
 );
 
-/** Turns the plane of two dims by `k` quarters, from the first towards the second. */
+/**
+ * Turns the plane of two dims by `k` quarters, from the first towards the second.
+ * @example torch.tensor([[1, 2], [3, 4]]).rot90() // tensor([[2., 4.], [1., 3.]])
+ */
 export const rot90: Op<[k?: number, dims?: readonly number[]], "k dims"> = custom(
   { name: "rot90", params: "k:int=1 dims:ints=[0,1]" },
   (self, v) => {
@@ -118,7 +133,12 @@ export const rot90: Op<[k?: number, dims?: readonly number[]], "k dims"> = custo
 
 // ---------------------------------------------------------------- repetition
 
-/** The whole tensor, this many times along each dim; further dims come in front. */
+/**
+ * The whole tensor, this many times along each dim; further dims come in front. A copy; `expand` repeats without
+ * memory.
+ * @throws RuntimeError for fewer counts than dims.
+ * @example torch.tensor([1, 2]).repeat(2) // tensor([1., 2., 1., 2.])
+ */
 export const repeat: ByList = custom({ name: "repeat", params: "...repeats:ints", isFunction: false }, (self, v) => {
   const repeats = v.repeats as number[];
   const lead = repeats.length - self.dim();
@@ -139,7 +159,10 @@ export const repeat: ByList = custom({ name: "repeat", params: "...repeats:ints"
   ]);
 });
 
-/** `repeat` as NumPy has it: missing counts in front are 1. */
+/**
+ * `repeat` as NumPy has it: missing counts in front are 1.
+ * @example torch.tensor([1, 2]).tile(2) // tensor([1., 2., 1., 2.])
+ */
 export const tile: ByList = composite({ name: "tile", params: "...dims:ints" }, (self, v) => {
   const dims = v.dims as number[];
   return self.repeat([...new Array<number>(Math.max(self.dim() - dims.length, 0)).fill(1), ...dims]);
@@ -175,7 +198,10 @@ function positions(repeats: Tensor, outputSize: number | null): Tensor {
   return out;
 }
 
-/** Each element (or slice of a dim) several times in a row. */
+/**
+ * Each element (or slice of a dim) several times in a row. Without `dim` the tensor is flattened.
+ * @example torch.tensor([1, 2]).repeatInterleave(2) // tensor([1., 1., 2., 2.])
+ */
 export const repeatInterleave: RepeatInterleave = composite(
   {
     name: "repeatInterleave",
@@ -237,14 +263,26 @@ function triangular(name: "tril" | "triu"): OpInplace<[diagonal?: number], "diag
   });
 }
 
-/** The elements on and below a diagonal of the last two dims, zeros above. */
+/**
+ * The elements on and below a diagonal of the last two dims, zeros above. `diagonal` 0.
+ * @throws RuntimeError for fewer than two dims.
+ * @example torch.ones(2, 2).tril() // tensor([[1., 0.], [1., 1.]])
+ */
 export const tril: OpInplace<[diagonal?: number], "diagonal"> = triangular("tril");
-/** The elements on and above a diagonal of the last two dims, zeros below. */
+/**
+ * The elements on and above a diagonal of the last two dims, zeros below. `diagonal` 0.
+ * @throws RuntimeError for fewer than two dims.
+ * @example torch.ones(2, 2).triu(1) // tensor([[0., 1.], [0., 0.]])
+ */
 export const triu: OpInplace<[diagonal?: number], "diagonal"> = triangular("triu");
 
 // ---------------------------------------------------------------- diagonals
 
-/** A matrix with the vector as its diagonal, or a copy of a matrix's diagonal. */
+/**
+ * A matrix with the vector as its diagonal, or a copy of a matrix's diagonal.
+ * @throws RuntimeError for more than two dims.
+ * @example torch.tensor([1, 2]).diag() // tensor([[1., 0.], [0., 2.]])
+ */
 export const diag: Op<[diagonal?: number], "diagonal"> = custom(
   { name: "diag", params: "diagonal:int=0" },
   (self, v) => {
@@ -259,7 +297,10 @@ export const diag: Op<[diagonal?: number], "diagonal"> = custom(
   },
 );
 
-/** Vectors along the last dim as diagonals of matrices in two dims of the result. */
+/**
+ * Vectors along the last dim as diagonals of matrices in two dims of the result.
+ * @example torch.diagEmbed(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
+ */
 export const diagEmbed: Op<[offset?: number, dim1?: number, dim2?: number], "offset dim1 dim2"> = custom(
   { name: "diagEmbed", params: "offset:int=0 dim1:int=-2 dim2:int=-1" },
   (self, v) => {
@@ -277,13 +318,20 @@ export const diagEmbed: Op<[offset?: number, dim1?: number, dim2?: number], "off
   },
 );
 
-/** A matrix with the flattened tensor as its diagonal. */
+/**
+ * A matrix with the flattened tensor as its diagonal.
+ * @example torch.diagflat(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
+ */
 export const diagflat: Op<[offset?: number], "offset"> = composite(
   { name: "diagflat", params: "offset:int=0" },
   (self, v) => self.reshape(-1).diag(v.offset as number),
 );
 
-/** The sum of a matrix's diagonal. */
+/**
+ * The sum of a matrix's diagonal.
+ * @throws RuntimeError unless there are two dims.
+ * @example torch.eye(3).trace() // tensor(3.)
+ */
 export const trace: Op<[]> = custom({ name: "trace" }, (self) => {
   check(self.dim() === 2, () => `trace: expected a matrix, but got tensor with dim ${self.dim()}`);
   const out = unrecorded(() => self.diagonal().sum());
@@ -295,7 +343,10 @@ export const trace: Op<[]> = custom({ name: "trace" }, (self) => {
 
 // ---------------------------------------------------------------- products
 
-/** The Kronecker product: every element of `self` times all of `other`. */
+/**
+ * The Kronecker product: every element of `self` times all of `other`.
+ * @example torch.tensor([1, 2]).kron(torch.tensor([1, 10])) // tensor([ 1., 10.,  2., 20.])
+ */
 export const kron: Op<[other: Tensor], "other"> = composite({ name: "kron", params: "other:tensor" }, (self, v) => {
   const other = v.other as Tensor;
   const rank = Math.max(self.dim(), other.dim());
@@ -308,7 +359,10 @@ export const kron: Op<[other: Tensor], "other"> = composite({ name: "kron", para
   return differentiable("UnsafeViewBackward0", out, [product], [], ([g]) => [g!.reshape(product.shape)]);
 });
 
-/** The vector product of the three elements along `dim`, without a default for it. */
+/**
+ * The vector product of the three elements along `dim`, without a default for it.
+ * @internal
+ */
 export function crossAlong(self: Tensor, other: Tensor, dim: number): Tensor {
   check(self.dim() === other.dim(), () => "linalg.cross: inputs must have the same number of dimensions.");
   const d = wrapDim(dim, self.dim());
@@ -328,7 +382,10 @@ export function crossAlong(self: Tensor, other: Tensor, dim: number): Tensor {
   ]);
 }
 
-/** The vector product along `dim`, or along the first dim of size 3. */
+/**
+ * The vector product along `dim`, or along the first dim of size 3.
+ * @example torch.tensor([1, 0, 0]).cross(torch.tensor([0, 1, 0])) // tensor([0., 0., 1.])
+ */
 export const cross: Op<[other: Tensor, dim?: number | null], "other dim"> = composite(
   { name: "cross", params: "other:tensor dim:int?=null" },
   (self, v) => {
@@ -341,7 +398,10 @@ export const cross: Op<[other: Tensor, dim?: number | null], "other dim"> = comp
   },
 );
 
-/** `vander(x, N, increasing)`. */
+/**
+ * `vander(x, N, increasing)`.
+ * @example torch.vander(torch.tensor([2, 3]), 3) // tensor([[4., 2., 1.], [9., 3., 1.]])
+ */
 export const vander: Op<[N?: number | null, increasing?: boolean], "N increasing"> = composite(
   { name: "vander", params: "N:int?=null increasing:bool=false", receiver: null },
   (self, v) => {
@@ -353,7 +413,10 @@ export const vander: Op<[N?: number | null, increasing?: boolean], "N increasing
   },
 );
 
-/** The powers 0 to `n` - 1 of each element along a new last dim. */
+/**
+ * The powers 0 to `n` - 1 of each element along a new last dim.
+ * @internal
+ */
 export function vanderPowers(x: Tensor, n: number): Tensor {
   const base = x.dtype.isDifferentiable ? x : x.to(int64);
   if (n === 0) return base.newEmpty([...x.shape, 0]);

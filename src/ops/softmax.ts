@@ -74,7 +74,11 @@ function gradAlongRows(op: RowOp, dim: number, g: Tensor, y: Tensor): Tensor | n
   return recording([g, y]) ? null : alongRows(op, dim, g.contiguous(), y);
 }
 
-/** `exp(x)` over its sum along `dim`. */
+/**
+ * `exp(x)` over its sum along `dim`. `dtype` converts first.
+ * @throws IndexError for a dim out of range.
+ * @example torch.zeros(2).softmax(0) // tensor([0.5000, 0.5000])
+ */
 export const softmax: Softmax = custom({ name: "softmax", params }, (self, v) => {
   const x = prepare("softmax", self, v.dtype as DType | null);
   const dim = wrapDim(v.dim as number, x.dim());
@@ -96,7 +100,10 @@ export function softmaxGrad(g: Tensor, y: Tensor, dim: number): Tensor {
   return gy.sub(y.mul(gy.sum(y.dim() === 0 ? [] : dim, true)));
 }
 
-/** The logarithm of `softmax`, without its overflow. */
+/**
+ * The logarithm of `softmax`, without its overflow.
+ * @example torch.zeros(2).logSoftmax(0) // tensor([-0.6931, -0.6931])
+ */
 export const logSoftmax: Softmax = custom({ name: "logSoftmax", params }, (self, v) => {
   const x = prepare("log_softmax_lastdim", self, v.dtype as DType | null);
   const dim = wrapDim(v.dim as number, x.dim());

@@ -13,7 +13,14 @@ import { checkElements } from "./reduce.ts";
 const sortResult = namedTuple("sort", ["values", "indices"]);
 const sortParams = "dim:int=-1 descending:bool=false * stable:bool?=null";
 
-/** The elements along `dim` in order, and where they came from; equal elements keep their order, NaN is greatest. */
+/**
+ * The elements along `dim` in order, and where they came from; equal elements keep their order, NaN is greatest. `dim`
+ * -1, `descending` false; a named tuple `{ values, indices }`.
+ * @example
+ * const [values, indices] = torch.tensor([3, 1, 2]).sort();
+ * values // tensor([1., 2., 3.])
+ * indices // tensor([1, 2, 0])
+ */
 export const sort: Op<
   [dim?: number, descending?: boolean],
   "dim descending",
@@ -26,18 +33,29 @@ export const sort: Op<
   return sortResult<Tensor>(selected(node, self, dim, values, indices, true), indices);
 });
 
-/** The positions that would sort `dim`. */
+/**
+ * The positions that would sort `dim`. int64; `dim` -1, `descending` false.
+ * @example torch.tensor([3, 1, 2]).argsort() // tensor([1, 2, 0])
+ */
 export const argsort: Op<[dim?: number, descending?: boolean], "dim descending", { stable?: boolean | null }> = custom(
   { name: "argsort", params: sortParams },
   (self, v) => sortRaw(self.detach(), wrapDim(v.dim as number, self.dim()), v.descending as boolean)[1],
 );
 
-/** Sorts the first dim in ascending order. */
+/**
+ * Sorts the first dim in ascending order.
+ * @example torch.tensor([3, 1, 2]).msort() // tensor([1., 2., 3.])
+ */
 export const msort: Op<[]> = composite({ name: "msort" }, (self) => self.sort(0).values);
 
 const topkResult = namedTuple("topk", ["values", "indices"]);
 
-/** The `k` largest (or smallest) elements along `dim` in order, and where they are. */
+/**
+ * The `k` largest (or smallest) elements along `dim` in order, and where they are. `dim` -1; a named tuple `{ values,
+ * indices }`.
+ * @throws RuntimeError "selected index k out of range".
+ * @example torch.tensor([3, 1, 2]).topk(2).values // tensor([3., 2.])
+ */
 export const topk: Op<
   [k: number, dim?: number, largest?: boolean, sorted?: boolean],
   "k dim largest sorted",
@@ -56,7 +74,11 @@ export const topk: Op<
 
 const kthvalueResult = namedTuple("kthvalue", ["values", "indices"]);
 
-/** The `k`-th smallest element of each slice, counted from 1, and where it is. */
+/**
+ * The `k`-th smallest element of each slice, counted from 1, and where it is. A named tuple `{ values, indices }`.
+ * @throws RuntimeError "selected number k out of range for dimension 0".
+ * @example torch.tensor([3, 1, 2]).kthvalue(2).values // tensor(2.)
+ */
 export const kthvalue: Op<[k: number, dim?: number, keepdim?: boolean], "k dim keepdim", unknown, ValuesIndices> =
   custom({ name: "kthvalue", params: "k:int dim:int=-1 keepdim:bool=false" }, (self, v) => {
     const dim = wrapDim(v.dim as number, self.dim());
@@ -83,7 +105,11 @@ function atPosition(t: Tensor, dim: number, position: number, keepdim: boolean):
 
 const modeResult = namedTuple("mode", ["values", "indices"]);
 
-/** The most frequent element of each slice, the smallest among equally frequent ones, and its last position. */
+/**
+ * The most frequent element of each slice, the smallest among equally frequent ones, and its last position. A named
+ * tuple `{ values, indices }`.
+ * @example torch.tensor([1, 2, 2]).mode().values // tensor(2.)
+ */
 export const mode: Op<[dim?: number, keepdim?: boolean], "dim keepdim", unknown, ValuesIndices> = custom(
   { name: "mode", params: "dim:int=-1 keepdim:bool=false" },
   (self, v) => {

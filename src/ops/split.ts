@@ -18,7 +18,10 @@ interface SectionNames {
   indices?: readonly number[];
 }
 
-/** Parts as equal as can be, or cut at the indices; a tensor of either counts as well. */
+/**
+ * Parts as equal as can be, or cut at the indices; a tensor of either counts as well. Views.
+ * @example torch.arange(5).tensorSplit(2) // [ tensor([0, 1, 2]), tensor([3, 4]) ]
+ */
 export const tensorSplit: Op<
   [indicesOrSections?: Sections, dim?: number],
   "indicesOrSections dim",
@@ -113,11 +116,20 @@ function splitAlong(name: string, least: number, dimOf: (rank: number) => number
   );
 }
 
-/** Parts along dim 1; a vector's along dim 0. */
+/**
+ * Parts along dim 1; a vector's along dim 0.
+ * @example x.hsplit([1])[0] // tensor([[0.], [3.]])
+ */
 export const hsplit: SplitAlong = splitAlong("hsplit", 1, (rank) => (rank === 1 ? 0 : 1));
-/** Parts along dim 0. */
+/**
+ * Parts along dim 0.
+ * @example x.vsplit(2)[1] // tensor([[3., 4., 5.]])
+ */
 export const vsplit: SplitAlong = splitAlong("vsplit", 2, () => 0);
-/** Parts along dim 2. */
+/**
+ * Parts along dim 2.
+ * @example torch.ones(2, 2, 4).dsplit(2).length // 2
+ */
 export const dsplit: SplitAlong = splitAlong("dsplit", 3, () => 2);
 
 /** Parts that autograd does not know as views, so that each may be written in place. */
@@ -138,7 +150,10 @@ function forget(self: Tensor, parts: readonly Tensor[], dim: number, node: strin
   ];
 }
 
-/** `split` whose parts autograd does not treat as views. */
+/**
+ * `split` whose parts autograd does not treat as views.
+ * @example torch.unsafeSplit(torch.arange(4), 3)[1] // tensor([3])
+ */
 export const unsafeSplit: Op<[splitSize: number, dim?: number], "splitSize dim", unknown, Tensor[]> = custom(
   { name: "unsafeSplit", params: "splitSize:int dim:int=0" },
   (self, v) => {
@@ -148,7 +163,10 @@ export const unsafeSplit: Op<[splitSize: number, dim?: number], "splitSize dim",
   },
 );
 
-/** `splitWithSizes` whose parts autograd does not treat as views. */
+/**
+ * `splitWithSizes` whose parts autograd does not treat as views.
+ * @example torch.unsafeSplitWithSizes(torch.arange(4), [1, 3])[1] // tensor([1, 2, 3])
+ */
 export const unsafeSplitWithSizes: Op<
   [splitSizes: readonly number[], dim?: number],
   "splitSizes dim",
@@ -160,7 +178,10 @@ export const unsafeSplitWithSizes: Op<
   return forget(self, parts, dim, "UnsafeSplitWithSizesBackward0");
 });
 
-/** `chunk` whose parts autograd does not treat as views. */
+/**
+ * `chunk` whose parts autograd does not treat as views.
+ * @example torch.unsafeChunk(torch.arange(4), 2)[1] // tensor([2, 3])
+ */
 export const unsafeChunk: Op<[chunks: number, dim?: number], "chunks dim", unknown, Tensor[]> = composite(
   { name: "unsafeChunk", params: "chunks:int dim:int=0" },
   (self, v) => {
@@ -170,7 +191,10 @@ export const unsafeChunk: Op<[chunks: number, dim?: number], "chunks dim", unkno
   },
 );
 
-/** A copy of `length` elements of `dim` from `start`. */
+/**
+ * A copy of `length` elements of `dim` from `start`.
+ * @example x.narrowCopy(1, 0, 2) // tensor([[0., 1.], [3., 4.]])
+ */
 export const narrowCopy: Op<[dim: number, start: number, length: number], "dim start length"> = composite(
   { name: "narrowCopy", params: "dim:int start:int length:int" },
   (self, v) => self.narrow(v.dim as number, v.start as number, v.length as number).clone(),

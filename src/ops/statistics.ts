@@ -101,7 +101,12 @@ function varGrad(g: Tensor, x: Tensor, { dims, freedom }: Asked): Tensor {
 /** The gradient of the variance from that of its root: 0 where the root is 0. */
 const throughRoot = pointwise("std", 2, (g, root) => ir.select(ir.eq(root!, 0), 0, ir.div(g!, ir.mul(root!, 2))));
 
-/** The standard deviation of all elements, or along dims; divides by n - 1 unless told otherwise. */
+/**
+ * The standard deviation of all elements, or along dims; divides by n - 1 unless told otherwise. `correction` (1) is
+ * what is taken from n; `unbiased: false` is 0.
+ * @throws RuntimeError for integers.
+ * @example torch.tensor([1, 3]).std({ correction: 0 }) // tensor(1.)
+ */
 export const std: Spread = custom({ name: "std", params: spreadParams }, (self, v) => {
   const a = asked("std and var", self, v);
   const [out] = unrecorded(() => measure("std", stdOf, self, a));
@@ -111,7 +116,10 @@ export const std: Spread = custom({ name: "std", params: spreadParams }, (self, 
   });
 });
 
-/** The variance of all elements, or along dims; divides by n - 1 unless told otherwise. */
+/**
+ * The variance of all elements, or along dims; divides by n - 1 unless told otherwise.
+ * @example torch.tensor([1, 3]).var() // tensor(2.)
+ */
 const variance: Spread = custom({ name: "var", params: spreadParams }, (self, v) => {
   const a = asked("std and var", self, v);
   const [out] = unrecorded(() => measure("var", varOf, self, a));
@@ -132,7 +140,10 @@ function total(parts: readonly (Tensor | null)[]): Tensor | null {
   return parts.reduce((a, b) => (a === null || b === null ? (a ?? b) : a.add(b)), null);
 }
 
-/** The standard deviation and the mean of all elements, or along dims. */
+/**
+ * The standard deviation and the mean of all elements, or along dims.
+ * @example torch.stdMean(torch.tensor([1, 3]))[0] // tensor(1.4142)
+ */
 export const stdMean: Spread<[std: Tensor, mean: Tensor]> = custom(
   { name: "stdMean", params: spreadParams, receiver: null },
   (self, v) => {
@@ -146,7 +157,10 @@ export const stdMean: Spread<[std: Tensor, mean: Tensor]> = custom(
   },
 );
 
-/** The variance and the mean of all elements, or along dims. */
+/**
+ * The variance and the mean of all elements, or along dims.
+ * @example torch.varMean(torch.tensor([1, 3]))[1] // tensor(2.)
+ */
 export const varMean: Spread<[variance: Tensor, mean: Tensor]> = custom(
   { name: "varMean", params: spreadParams, receiver: null },
   (self, v) => {
@@ -223,8 +237,15 @@ function medianOf(
   };
 }
 
-/** The lower median of all elements, or of each slice along `dim` with its position; NaN where there is one. */
+/**
+ * The lower median of all elements, or of each slice along `dim` with its position; NaN where there is one. With `dim`
+ * a named tuple `{ values, indices }`.
+ * @example torch.tensor([1, 5, 3, 2]).median() // tensor(2.)
+ */
 export const median: Median = custom({ name: "median", params: medianParams }, medianOf("median", withNan));
 
-/** The lower median of the elements that are not NaN. */
+/**
+ * The lower median of the elements that are not NaN.
+ * @example torch.nanmedian(torch.tensor([1, NaN, 3])) // tensor(1.)
+ */
 export const nanmedian: Median = custom({ name: "nanmedian", params: medianParams }, medianOf("nanmedian", withoutNan));

@@ -15,7 +15,10 @@ interface Reading {
   readonly dtype: DType;
 }
 
-/** The gradient of a base from that of a strided region of it; elements that the region repeats are summed. */
+/**
+ * The gradient of a base from that of a strided region of it; elements that the region repeats are summed.
+ * @internal
+ */
 export const asStridedBackward: Op<
   [
     shape: readonly number[],

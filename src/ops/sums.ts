@@ -27,7 +27,10 @@ export interface ProdMethod {
   (dim: number, keepdim?: boolean, options?: { dtype?: DTypeLike | null }): Tensor;
 }
 
-/** The product of all elements, or along one dim; ints and bools multiply as int64. */
+/**
+ * The product of all elements, or along one dim; ints and bools multiply as int64.
+ * @example torch.tensor([2, 3]).prod() // tensor(6.)
+ */
 export const prod: Prod = reduce({
   name: "prod",
   params: ["* dtype:dtype?=null", "dim:int keepdim:bool=false * dtype:dtype?=null"],
@@ -39,7 +42,10 @@ export const prod: Prod = reduce({
 
 const zeroNan = ir.select(ir.ne(load(0), load(0)), 0, load(0));
 
-/** The sum of the elements that are not NaN. */
+/**
+ * The sum of the elements that are not NaN.
+ * @example torch.tensor([1, NaN]).nansum() // tensor(1.)
+ */
 export const nansum: Reduction = reduce({
   name: "nansum",
   params: ["dim:ints?=null keepdim:bool=false * dtype:dtype?=null"],
@@ -51,7 +57,10 @@ export const nansum: Reduction = reduce({
   grad: (g, { x }) => g.mul(x.eq(x)),
 });
 
-/** The mean of the elements that are not NaN. */
+/**
+ * The mean of the elements that are not NaN.
+ * @example torch.tensor([1, NaN]).nanmean() // tensor(1.)
+ */
 export const nanmean: Reduction = composite(
   { name: "nanmean", params: "dim:ints?=null keepdim:bool=false * dtype:dtype?=null" },
   (self, v) => {
@@ -68,7 +77,10 @@ export const nanmean: Reduction = composite(
 
 const nonzeros: ReduceSpec = { combine: "sum", pre: ir.cast(loadBool(0), "lane") };
 
-/** How many elements are not 0. */
+/**
+ * How many elements are not 0.
+ * @example torch.tensor([0, 3, 4]).countNonzero() // tensor(2)
+ */
 export const countNonzero: Op<[dim?: Dims | null], "dim"> = custom(
   { name: "countNonzero", params: "dim:ints?=null" },
   (self, v) => {
@@ -83,7 +95,11 @@ const unshift = pointwise("logsumexp", 2, (total, shift) => ir.add(ir.log(total!
 const finiteOrZero = pointwise("logsumexp", 1, (x) => ir.select(ir.eq(ir.abs(x!), Number.POSITIVE_INFINITY), 0, x!));
 const weight = pointwise("logsumexp", 3, (g, x, out) => ir.mul(g!, ir.exp(ir.sub(x!, out!))));
 
-/** The logarithm of the sum of exponentials along dims, without overflow. */
+/**
+ * The logarithm of the sum of exponentials along dims, without overflow. `dim` is a number or a list; `keepdim` leaves
+ * size 1.
+ * @example torch.zeros(2).logsumexp(0) // tensor(0.6931)
+ */
 export const logsumexp: Op<[dim: Dims, keepdim?: boolean], "dim keepdim"> = custom(
   { name: "logsumexp", params: "dim:ints keepdim:bool=false" },
   (self, v) => {

@@ -108,6 +108,8 @@ function compareSlices(elements: ArrayLike<number | bigint>, width: number, a: n
 /**
  * The distinct elements in ascending order, or the distinct slices of `dim`; with `returnInverse` where each element
  * went, with `returnCounts` how often each occurs. They are always sorted.
+ * @example torch.tensor([3, 1, 3]).unique() // tensor([1., 3.])
+ * @example torch.unique(torch.tensor([3, 1, 3]), { returnCounts: true }) // [ tensor([1., 3.]), tensor([1, 2]) ]
  */
 export const unique: Op<
   [sorted?: boolean, returnInverse?: boolean, returnCounts?: boolean, dim?: number | null],
@@ -130,7 +132,10 @@ export const unique: Op<
   },
 );
 
-/** The elements, or slices of `dim`, that differ from the one before. */
+/**
+ * The elements, or slices of `dim`, that differ from the one before.
+ * @example torch.tensor([1, 1, 2, 1]).uniqueConsecutive() // tensor([1., 2., 1.])
+ */
 export const uniqueConsecutive: Op<
   [returnInverse?: boolean, returnCounts?: boolean, dim?: number | null],
   "returnInverse returnCounts dim",

@@ -19,7 +19,11 @@ export interface BySizes {
 
 const one = (values: Values, name: string): number => values[name] as number;
 
-/** Swaps two dimensions. */
+/**
+ * Swaps two dimensions. A view: it shares memory, and writes are seen on both sides.
+ * @throws IndexError for a dim out of range.
+ * @example x.transpose(0, 1) // tensor([[0., 3.], [1., 4.], [2., 5.]])
+ */
 export const transpose: OpInplace<[dim0: number, dim1: number], "dim0 dim1"> = declareView({
   name: "transpose",
   params: "dim0:int dim1:int",
@@ -40,16 +44,27 @@ function swapping<T>(name: string, names: readonly [string, string]): T {
   });
 }
 
-/** `transpose` by NumPy's names. */
+/**
+ * `transpose` by NumPy's names.
+ * @example x.swapaxes(0, 1).shape // torch.Size([3, 2])
+ */
 export const swapaxes: OpInplace<[axis0: number, axis1: number], "axis0 axis1"> = swapping("swapaxes", [
   "axis0",
   "axis1",
 ]);
 
-/** `transpose` by another of its names. */
+/**
+ * `transpose` by another of its names.
+ * @example x.swapdims(0, 1).shape // torch.Size([3, 2])
+ */
 export const swapdims: OpInplace<[dim0: number, dim1: number], "dim0 dim1"> = swapping("swapdims", ["dim0", "dim1"]);
 
-/** Transposes a matrix; leaves 0-d and 1-d tensors as they are. */
+/**
+ * Transposes a matrix; leaves 0-d and 1-d tensors as they are. A view: it shares memory, and writes are seen on both
+ * sides.
+ * @throws RuntimeError for more than two dims.
+ * @example x.t().shape // torch.Size([3, 2])
+ */
 export const t: OpInplace<[]> = declareView({
   name: "t",
   inplace: true,
@@ -64,7 +79,11 @@ function wrapDims(dims: readonly number[], rank: number): number[] {
   return dims.map((d) => wrapDim(d, rank));
 }
 
-/** Reorders all dimensions. */
+/**
+ * Reorders all dimensions. A view: it shares memory, and writes are seen on both sides.
+ * @throws RuntimeError unless each dim comes once.
+ * @example torch.zeros(2, 3, 4).permute(2, 0, 1).shape // torch.Size([4, 2, 3])
+ */
 export const permute: BySizes = declareView({
   name: "permute",
   params: "...dims:ints",
@@ -86,7 +105,10 @@ export const permute: BySizes = declareView({
   },
 });
 
-/** Moves dimensions to other places. */
+/**
+ * Moves dimensions to other places. A view: it shares memory, and writes are seen on both sides.
+ * @example torch.zeros(2, 3, 4).movedim(0, 2).shape // torch.Size([3, 4, 2])
+ */
 export const movedim: Op<[source: Dims, destination: Dims], "source destination"> = composite(
   { name: "movedim", params: "source:ints destination:ints" },
   (self, v) => {
@@ -113,7 +135,10 @@ export const movedim: Op<[source: Dims, destination: Dims], "source destination"
   },
 );
 
-/** `movedim` by NumPy's name. */
+/**
+ * `movedim` by NumPy's name.
+ * @example x.moveaxis(0, 1).shape // torch.Size([3, 2])
+ */
 export const moveaxis: Op<[source: Dims, destination: Dims], "source destination"> = composite(
   { name: "moveaxis", params: "source:ints destination:ints" },
   (self, v) => self.movedim(v.source as number[], v.destination as number[]),
@@ -151,7 +176,13 @@ export interface View {
   readonly op: OpInfo;
 }
 
-/** Another shape over the same memory; or, given a dtype, the same bytes read as it. */
+/**
+ * Another shape over the same memory; or, given a dtype, the same bytes read as it. One size may be -1. A view: it
+ * shares memory, and writes are seen on both sides.
+ * @throws RuntimeError "view size is not compatible with input tensor's size and stride": `reshape` then copies.
+ * @example x.view(3, -1) // tensor([[0., 1.], [2., 3.], [4., 5.]])
+ * @example torch.ones(1).view(torch.int32) // tensor([1065353216], dtype=torch.int32)
+ */
 export const view: View = custom(
   { name: "view", params: ["dtype:dtype", "...size:ints"], kind: "view", isFunction: false },
   (self, v, which) => (which === 0 ? viewDType(self, v.dtype as DType) : viewSize(self, v.size as number[])),
@@ -220,7 +251,12 @@ function reinterpret(layout: Layout, from: DType, to: DType): Layout {
   );
 }
 
-/** A view where strides allow it, else a copy. */
+/**
+ * A view where strides allow it, else a copy. One size may be -1. Whether writes to it reach the source depends on the
+ * strides.
+ * @throws RuntimeError "shape '[4]' is invalid for input of size 6".
+ * @example x.reshape(6) // tensor([0., 1., 2., 3., 4., 5.])
+ */
 export const reshape: BySizes = custom({ name: "reshape", params: "...shape:ints", kind: "view" }, (self, v) => {
   const size = inferSize(v.shape as number[], self.numel());
   const layout = self.impl.layout.view(size);
@@ -247,7 +283,10 @@ export const viewAs: Op<[other: Tensor], "other"> = composite(
   (self, v) => self.view((v.other as Tensor).shape),
 );
 
-/** Joins the dims from `startDim` to `endDim` into one. */
+/**
+ * Joins the dims from `startDim` to `endDim` into one. A view where strides allow it, else a copy. All dims by default.
+ * @example torch.zeros(2, 3, 4).flatten(1).shape // torch.Size([2, 12])
+ */
 export const flatten: Op<[startDim?: number, endDim?: number], "startDim endDim"> = composite(
   { name: "flatten", params: "startDim:int=0 endDim:int=-1" },
   (self, v) => {
@@ -262,10 +301,17 @@ export const flatten: Op<[startDim?: number, endDim?: number], "startDim endDim"
   },
 );
 
-/** `reshape(-1)`. */
+/**
+ * `reshape(-1)`.
+ * @example x.ravel() // tensor([0., 1., 2., 3., 4., 5.])
+ */
 export const ravel: Op<[]> = composite({ name: "ravel" }, (self) => self.contiguous().view(-1));
 
-/** Splits one dim into several. */
+/**
+ * Splits one dim into several. One of the sizes may be -1. A view: it shares memory, and writes are seen on both sides.
+ * @throws RuntimeError where their product is not the dim's size.
+ * @example torch.zeros(6).unflatten(0, [2, 3]).shape // torch.Size([2, 3])
+ */
 export const unflatten: Op<[dim: number, sizes: readonly number[]], "dim sizes"> = composite(
   { name: "unflatten", params: "dim:int sizes:ints" },
   (self, v) => {
@@ -283,7 +329,11 @@ export const unflatten: Op<[dim: number, sizes: readonly number[]], "dim sizes">
   },
 );
 
-/** Without dims of size 1: all, or those given. */
+/**
+ * Without dims of size 1: all, or those given. A view: it shares memory, and writes are seen on both sides. A batch of
+ * one loses its dim as well: name the dims.
+ * @example torch.zeros(1, 3, 1).squeeze(2).shape // torch.Size([1, 3])
+ */
 export const squeeze: OpInplace<[dim?: Dims], "dim"> = declareView({
   name: "squeeze",
   params: ["", "dim:ints"],
@@ -296,7 +346,12 @@ export const squeeze: OpInplace<[dim?: Dims], "dim"> = declareView({
   node: (v) => (v.dim === undefined ? "SqueezeBackward0" : "SqueezeBackward1"),
 });
 
-/** A new dim of size 1. */
+/**
+ * A new dim of size 1. A view: it shares memory, and writes are seen on both sides. Python's `x[None]` is
+ * `x.unsqueeze(0)`.
+ * @throws IndexError for a dim out of range.
+ * @example torch.zeros(3).unsqueeze(0).shape // torch.Size([1, 3])
+ */
 export const unsqueeze: OpInplace<[dim: number], "dim"> = declareView({
   name: "unsqueeze",
   params: "dim:int",
@@ -305,7 +360,11 @@ export const unsqueeze: OpInplace<[dim: number], "dim"> = declareView({
   grad: (g, { shape }, v) => g.squeeze(wrapDim(one(v, "dim"), shape.length + 1)),
 });
 
-/** `length` elements of `dim` from `start`. */
+/**
+ * `length` elements of `dim` from `start`. A view: it shares memory, and writes are seen on both sides.
+ * @throws RuntimeError where the range leaves the dim.
+ * @example x.narrow(1, 1, 2) // tensor([[1., 2.], [4., 5.]])
+ */
 export const narrow: Op<[dim: number, start: number, length: number], "dim start length"> = composite(
   { name: "narrow", params: "dim:int start:int length:int" },
   (self, v) => {
@@ -356,7 +415,11 @@ function copyInto(target: Tensor, source: Tensor): void {
   copyKernel.into([source], target, target.impl.dtype);
 }
 
-/** One element of a dim, without the dim. */
+/**
+ * One element of a dim, without the dim. A view: it shares memory, and writes are seen on both sides.
+ * @throws IndexError for a dim or an index out of range.
+ * @example x.select(1, 0) // tensor([0., 3.])
+ */
 export const select: Op<[dim: number, index: number], "dim index"> = custom(
   { name: "select", params: "dim:int index:int", kind: "view" },
   (self, v) => selectView(self, one(v, "dim"), one(v, "index")),
@@ -380,7 +443,12 @@ export function selectView(self: Tensor, dim: number, index: number): Tensor {
   });
 }
 
-/** Stretches dims of size 1 without copying; -1 keeps a dim. */
+/**
+ * Stretches dims of size 1 without copying; -1 keeps a dim. A view: it shares memory, and writes are seen on both
+ * sides. Several places are then one element: it cannot be written in place.
+ * @throws RuntimeError where a dim that is not 1 would change.
+ * @example torch.tensor([[1], [2]]).expand(2, 3) // tensor([[1., 1., 1.], [2., 2., 2.]])
+ */
 export const expand: BySizes = declareView({
   name: "expand",
   params: "...size:ints * implicit:bool=false",
@@ -424,13 +492,20 @@ export const expandAs: Op<[other: Tensor], "other"> = composite(
   (self, v) => self.expand((v.other as Tensor).shape),
 );
 
-/** `expand` by NumPy's name. */
+/**
+ * `expand` by NumPy's name.
+ * @example torch.ones(1).broadcastTo([2]) // tensor([1., 1.])
+ */
 export const broadcastTo: Op<[size: readonly number[]], "size"> = composite(
   { name: "broadcastTo", params: "size:ints" },
   (self, v) => self.expand(v.size as number[]),
 );
 
-/** The diagonal of two dims as a new last dim. */
+/**
+ * The diagonal of two dims as a new last dim. `offset` 0, dims 0 and 1. A view: it shares memory, and writes are seen
+ * on both sides.
+ * @example torch.eye(2).diagonal() // tensor([1., 1.])
+ */
 export const diagonal: Op<[offset?: number, dim1?: number, dim2?: number], "offset dim1 dim2"> = declareView({
   name: "diagonal",
   params: "offset:int=0 dim1:int=0 dim2:int=1",
@@ -449,7 +524,12 @@ export const diagonal: Op<[offset?: number, dim1?: number, dim2?: number], "offs
   },
 });
 
-/** Overlapping windows of a dim, `size` long and `step` apart, as a new last dim. */
+/**
+ * Overlapping windows of a dim, `size` long and `step` apart, as a new last dim. A view: it shares memory, and writes
+ * are seen on both sides.
+ * @throws RuntimeError where the window is longer than the dim.
+ * @example torch.arange(4).unfold(0, 2, 1) // tensor([[0, 1], [1, 2], [2, 3]])
+ */
 export const unfold: Op<[dimension: number, size: number, step: number], "dimension size step"> = declareView({
   name: "unfold",
   params: "dimension:int size:int step:int",
@@ -501,7 +581,12 @@ function checkInBounds(self: Tensor, layout: Layout): void {
   );
 }
 
-/** Any sizes, strides and offset (in elements) over the same storage. */
+/**
+ * Any sizes, strides and offset (in elements) over the same storage. A view: it shares memory, and writes are seen on
+ * both sides.
+ * @throws RuntimeError where it would leave the storage.
+ * @example torch.arange(4).asStrided([2, 2], [1, 2]) // tensor([[0, 2], [1, 3]])
+ */
 export const asStrided: OpInplace<
   [size: readonly number[], stride: readonly number[], storageOffset?: number | null],
   "size stride storageOffset"
@@ -531,7 +616,10 @@ export const asStrided: OpInplace<
 
 // ---------------------------------------------------------------- several views
 
-/** The slices of a dim, without the dim. */
+/**
+ * The slices of a dim, without the dim. A view: it shares memory, and writes are seen on both sides.
+ * @example x.unbind(0) // [ tensor([0., 1., 2.]), tensor([3., 4., 5.]) ]
+ */
 export const unbind: Op<[dim?: number], "dim", unknown, Tensor[]> = custom(
   { name: "unbind", params: "dim:int=0", kind: "view" },
   (self, v) => {
@@ -551,7 +639,12 @@ function stackGrads(grads: (Tensor | null)[], shape: readonly number[], dim: num
   );
 }
 
-/** Parts of a dim of these lengths, or of equal length with a shorter last one. */
+/**
+ * Parts of a dim of these lengths, or of equal length with a shorter last one. A view: it shares memory, and writes are
+ * seen on both sides.
+ * @throws RuntimeError where lengths do not sum to the dim.
+ * @example torch.arange(5).split(2) // [ tensor([0, 1]), tensor([2, 3]), tensor([4]) ]
+ */
 export const split: Op<[splitSize?: Dims, dim?: number], "splitSize dim", { splitSizeOrSections?: Dims }, Tensor[]> =
   custom(
     { name: "split", params: ["splitSize:any dim:int=0", "splitSizeOrSections:any dim:int=0"], kind: "view" },
@@ -565,7 +658,10 @@ export const split: Op<[splitSize?: Dims, dim?: number], "splitSize dim", { spli
     },
   );
 
-/** Parts of a dim of these lengths. */
+/**
+ * Parts of a dim of these lengths.
+ * @example torch.arange(4).splitWithSizes([1, 3])[1] // tensor([1, 2, 3])
+ */
 export const splitWithSizes: Op<[splitSizes: readonly number[], dim?: number], "splitSizes dim", unknown, Tensor[]> =
   custom({ name: "splitWithSizes", params: "splitSizes:ints dim:int=0", kind: "view" }, (self, v) => {
     const d = wrapDim(one(v, "dim"), self.dim());
@@ -608,7 +704,12 @@ function splitParts(self: Tensor, sizes: readonly number[], d: number, name: str
   });
 }
 
-/** At most `chunks` parts of equal length, the last one shorter. */
+/**
+ * At most `chunks` parts of equal length, the last one shorter. A view: it shares memory, and writes are seen on both
+ * sides.
+ * @throws RuntimeError unless `chunks` is positive.
+ * @example torch.arange(4).chunk(2) // [ tensor([0, 1]), tensor([2, 3]) ]
+ */
 export const chunk: Op<[chunks: number, dim?: number], "chunks dim", unknown, Tensor[]> = composite(
   { name: "chunk", params: "chunks:int dim:int=0" },
   (self, v) => {

@@ -43,17 +43,26 @@ function windowOf(name: string, pyName: string, shape: Shape): Window {
 
 const wave = (x: number, turns: number): number => Math.cos(2 * Math.PI * turns * x);
 
-/** `(1 - cos) / 2`. */
+/**
+ * `(1 - cos) / 2`.
+ * @example torch.hannWindow(4) // tensor([0.0000, 0.5000, 1.0000, 0.5000])
+ */
 export const hannWindow: Window = windowOf("hannWindow", "hann_window", (x) => 0.5 - 0.5 * wave(x, 1));
 
-/** `0.42 - 0.5 cos + 0.08 cos of the double`. */
+/**
+ * `0.42 - 0.5 cos + 0.08 cos of the double`.
+ * @example torch.blackmanWindow(4).at("1:") // tensor([0.3400, 1.0000, 0.3400])
+ */
 export const blackmanWindow: Window = windowOf(
   "blackmanWindow",
   "blackman_window",
   (x) => 0.42 - 0.5 * wave(x, 1) + 0.08 * wave(x, 2),
 );
 
-/** A triangle from 0 over 1 to 0. */
+/**
+ * A triangle from 0 over 1 to 0.
+ * @example torch.bartlettWindow(4) // tensor([0.0000, 0.5000, 1.0000, 0.5000])
+ */
 export const bartlettWindow: Window = windowOf("bartlettWindow", "bartlett_window", (x) =>
   x <= 0.5 ? 2 * x : 2 - 2 * x,
 );
@@ -67,7 +76,10 @@ export interface HammingWindow {
   readonly op: OpInfo;
 }
 
-/** `alpha - beta cos`. */
+/**
+ * `alpha - beta cos`.
+ * @example torch.hammingWindow(4) // tensor([0.0800, 0.5400, 1.0000, 0.5400])
+ */
 export const hammingWindow: HammingWindow = fn<HammingWindow>(
   {
     name: "hammingWindow",
@@ -85,7 +97,10 @@ export interface KaiserWindow {
   readonly op: OpInfo;
 }
 
-/** `I0(beta sqrt(1 - (2x - 1)²)) / I0(beta)`. */
+/**
+ * `I0(beta sqrt(1 - (2x - 1)²)) / I0(beta)`.
+ * @example torch.kaiserWindow(4) // tensor([5.2773e-05, 2.1567e-01, 1.0000e+00, 2.1567e-01])
+ */
 export const kaiserWindow: KaiserWindow = fn<KaiserWindow>(
   { name: "kaiserWindow", params: `windowLength:int periodic:bool=true beta:float=12 ${factory}`, kind: "create" },
   (v) => {

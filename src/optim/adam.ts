@@ -109,8 +109,16 @@ function adamStep(param: Tensor, grad: Tensor, state: AdamState, group: ParamGro
 }
 
 /**
- * Adam; weight decay is added to the gradient.
- * @example new optim.Adam(model.parameters(), { lr: 1e-3 })
+ * Adam: `lr` 1e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0 (added to the gradient, as L2), `amsgrad` false.
+ * `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://arxiv.org/abs/1412.6980
+ * @example
+ * const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ * optimizer.state.size // 2
  */
 export class Adam extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<AdamOptions>) {
@@ -127,8 +135,15 @@ export class Adam extends Optimizer {
 }
 
 /**
- * Adam with weight decay apart from the gradient.
- * @example new optim.AdamW(model.parameters(), { lr: 3e-4, weightDecay: 0.1 })
+ * Adam with weight decay apart from the gradient: `lr` 1e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0.01,
+ * `amsgrad` false. `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://arxiv.org/abs/1711.05101
+ * @example
+ * const optimizer = new optim.AdamW(model.parameters(), { lr: 3e-4, weightDecay: 0.1 });
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
  */
 export class AdamW extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<AdamOptions>) {
@@ -147,7 +162,17 @@ export class AdamW extends Optimizer {
 /** Options of `Adamax`. */
 export type AdamaxOptions = Omit<AdamOptions, "amsgrad" | "fused">;
 
-/** Adam with the largest gradient in the place of the mean square. */
+/**
+ * Adam with the largest gradient in the place of the mean square: `lr` 2e-3, `betas` [0.9, 0.999], `eps` 1e-8,
+ * `weightDecay` 0. `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://arxiv.org/abs/1412.6980
+ * @example
+ * const optimizer = new optim.Adamax(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class Adamax extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<AdamaxOptions>) {
     const params =
@@ -176,7 +201,17 @@ export interface NAdamOptions extends AdamaxOptions {
   decoupledWeightDecay?: boolean;
 }
 
-/** Adam with Nesterov's momentum. */
+/**
+ * Adam with Nesterov's momentum: `lr` 2e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0, `momentumDecay` 4e-3.
+ * `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+ * @example
+ * const optimizer = new optim.NAdam(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class NAdam extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<NAdamOptions>) {
     const params =
@@ -218,7 +253,17 @@ export interface RAdamOptions extends AdamaxOptions {
   decoupledWeightDecay?: boolean;
 }
 
-/** Adam that waits until the variance of its steps is known. */
+/**
+ * Adam that waits until the variance of its steps is known: `lr` 1e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay`
+ * 0. `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://arxiv.org/abs/1908.03265
+ * @example
+ * const optimizer = new optim.RAdam(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class RAdam extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<RAdamOptions>) {
     const params =

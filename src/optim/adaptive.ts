@@ -33,7 +33,18 @@ export interface AdagradOptions extends AdaptiveOptions {
   eps?: number;
 }
 
-/** Steps divided by the root of the sum of all squared gradients. */
+/**
+ * Steps divided by the root of the sum of all squared gradients: `lr` 0.01, `lrDecay` 0, `weightDecay` 0,
+ * `initialAccumulatorValue` 0, `eps` 1e-10. `step()` updates every parameter that has a gradient; options may differ
+ * per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://jmlr.org/papers/v12/duchi11a.html
+ * @example
+ * const optimizer = new optim.Adagrad(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class Adagrad extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<AdagradOptions>) {
     const params =
@@ -70,7 +81,17 @@ export interface AdadeltaOptions extends AdaptiveOptions {
   eps?: number;
 }
 
-/** Steps scaled by the ratio of running means of squared steps and squared gradients. */
+/**
+ * Steps scaled by the ratio of running means of squared steps and squared gradients: `lr` 1, `rho` 0.9, `eps` 1e-6,
+ * `weightDecay` 0. `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://arxiv.org/abs/1212.5701
+ * @example
+ * const optimizer = new optim.Adadelta(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class Adadelta extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<AdadeltaOptions>) {
     const params = `lr:float=1 rho:float=0.9 eps:float=1e-6 weightDecay:float=0 foreach:bool?=null * capturable:bool=false ${flags}`;
@@ -111,7 +132,18 @@ interface RMSpropState {
   [key: string]: unknown;
 }
 
-/** Steps divided by the root of a running mean of squared gradients. */
+/**
+ * Steps divided by the root of a running mean of squared gradients: `lr` 0.01, `alpha` 0.99, `eps` 1e-8, `weightDecay`
+ * 0, `momentum` 0, `centered` false. `step()` updates every parameter that has a gradient; options may differ per
+ * group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+ * @example
+ * const optimizer = new optim.RMSprop(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class RMSprop extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<RMSpropOptions>) {
     const params =
@@ -158,7 +190,18 @@ export interface RpropOptions extends Omit<AdaptiveOptions, "weightDecay"> {
   stepSizes?: readonly [number, number];
 }
 
-/** Steps whose sizes grow while the sign of the gradient stays, and shrink when it turns. */
+/**
+ * Steps whose sizes grow while the sign of the gradient stays, and shrink when it turns: `lr` 0.01, `etas` [0.5, 1.2],
+ * `stepSizes` [1e-6, 50]. For whole batches. `step()` updates every parameter that has a gradient; options may differ
+ * per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://doi.org/10.1109/ICNN.1993.298623
+ * @example
+ * const optimizer = new optim.Rprop(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class Rprop extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<RpropOptions>) {
     const params =
@@ -193,7 +236,17 @@ export interface ASGDOptions extends AdaptiveOptions {
   t0?: number;
 }
 
-/** Gradient descent that also keeps the mean of its way. */
+/**
+ * Gradient descent that also keeps the mean of its way in `state.get(p).ax`: `lr` 0.01, `lambd` 1e-4, `alpha` 0.75,
+ * `t0` 1e6, `weightDecay` 0. `step()` updates every parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://doi.org/10.1137/0330046
+ * @example
+ * const optimizer = new optim.ASGD(model.parameters());
+ * optimizer.zeroGrad();
+ * model(x).square().mean().backward();
+ * optimizer.step();
+ */
 export class ASGD extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<ASGDOptions>) {
     const params =

@@ -37,7 +37,21 @@ interface LBFGSState {
   [key: string]: unknown;
 }
 
-/** L-BFGS over one group of parameters; `step` needs a closure that computes the loss and its gradients. */
+/**
+ * L-BFGS over one group of parameters: `lr` 1, `maxIter` 20, `historySize` 100, `lineSearchFn` null or
+ * `"strong_wolfe"`. `step` needs a closure that computes the loss and its gradients, and returns the first loss.
+ * @throws ValueError for more than one group.
+ * @see https://doi.org/10.1007/BF01589116
+ * @example
+ * const optimizer = new optim.LBFGS([w]);
+ * optimizer.step(() => {
+ *   optimizer.zeroGrad();
+ *   const loss = w.sub(3).square().sum();
+ *   loss.backward();
+ *   return loss;
+ * });
+ * w.detach().round() // tensor([3., 3., 3.])
+ */
 export class LBFGS extends Optimizer {
   constructor(parameters: Params, ...args: AdamArguments<LBFGSOptions>) {
     const params =

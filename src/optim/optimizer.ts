@@ -53,7 +53,13 @@ export interface OptimizerStateDictLike {
 /** Called around `step`. */
 export type StepHook<O> = (optimizer: O, args: readonly unknown[]) => void;
 
-/** The base of all optimizers. */
+/**
+ * The base of all optimizers. It holds Parameters in groups with options (`paramGroups`), and what it remembers of each
+ * (`state`, a Map). A deep copy of a model has other Parameters, which its optimizer does not know: make one
+ * afterwards.
+ * @see https://docs.pytorch.org/docs/stable/optim.html
+ * @example new optim.SGD([{ params: [w], lr: 0.1 }, { params: model.parameters() }], { lr: 0.01 }).paramGroups.length // 2
+ */
 export abstract class Optimizer {
   readonly defaults: Record<string, unknown>;
   paramGroups: ParamGroup[] = [];
@@ -79,7 +85,10 @@ export abstract class Optimizer {
     announce(() => ({ kind: "optimizer", optimizer: this }));
   }
 
-  /** Adds a group; its missing options are the defaults. */
+  /**
+   * Adds a group; its missing options are the defaults.
+   * @throws ValueError where a parameter is in a group already; TypeError for what is no tensor.
+   */
   addParamGroup(paramGroup: ParamGroupInput): void {
     if (!isOptions(paramGroup)) throw new TypeError(`param_group must be a dict, but got ${typeName(paramGroup)}`);
     const params = listOf(paramGroup.params);
@@ -105,7 +114,7 @@ export abstract class Optimizer {
     this.paramGroups.push({ ...Object.fromEntries(options), params } as ParamGroup);
   }
 
-  /** Drops all gradients, or fills them with zeros. */
+  /** Drops the gradients of all parameters; with `setToNone: false` fills them with zeros. */
   zeroGrad(setToNone: boolean | { setToNone?: boolean } = true): void {
     const drop = typeof setToNone === "object" ? (setToNone.setToNone ?? true) : setToNone;
     for (const { params } of this.paramGroups) for (const param of params) clearGrad(param, drop);
@@ -156,7 +165,11 @@ export abstract class Optimizer {
     return state as S;
   }
 
-  /** State and options in PyTorch's spelling; parameters are numbers, state tensors are the live ones. */
+  /**
+   * State and options as PyTorch writes them: `{ state, param_groups }` with its spelling, parameters being numbers.
+   * The tensors are live: later steps show in them.
+   * @example optimizer.stateDict().param_groups[0]!.lr // 0.1
+   */
   stateDict(): OptimizerStateDict {
     const numbers = new Map<Tensor, number>();
     for (const { params } of this.paramGroups) {
@@ -179,7 +192,10 @@ export abstract class Optimizer {
     return taken;
   }
 
-  /** Takes over a copy of state and options; parameters are matched by their order. */
+  /**
+   * Takes over a copy of state and options; parameters are matched by their order.
+   * @throws ValueError where groups differ in number or size.
+   */
   loadStateDict(stateDict: OptimizerStateDictLike): void {
     const { state, param_groups } = deepcopy(stateDict);
     check(
@@ -220,12 +236,12 @@ export abstract class Optimizer {
     return new Set([...Object.keys(this.defaults), ...knownKey]);
   }
 
-  /** Runs `hook(optimizer, args)` before every step. */
+  /** Runs `hook(optimizer, args)` before every step; `remove()` of the result takes it away. */
   registerStepPreHook(hook: StepHook<this>): RemovableHandle {
     return this.stepPreHooks.add(hook);
   }
 
-  /** Runs `hook(optimizer, args)` after every step. */
+  /** Runs `hook(optimizer, args)` after every step; `remove()` of the result takes it away. */
   registerStepPostHook(hook: StepHook<this>): RemovableHandle {
     return this.stepPostHooks.add(hook);
   }

@@ -25,8 +25,15 @@ const params =
   "foreach:bool?=null differentiable:bool=false";
 
 /**
- * Gradient descent, with momentum, weight decay and Nesterov's step.
- * @example new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 })
+ * Gradient descent: `lr` 1e-3, `momentum` 0, `dampening` 0, `weightDecay` 0, `nesterov` false. `step()` updates every
+ * parameter that has a gradient; options may differ per group.
+ * @throws ValueError for options out of range, or no parameters.
+ * @see https://proceedings.mlr.press/v28/sutskever13.html
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 0.5 });
+ * w.sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.5000, 0.5000, 0.5000])
  */
 export class SGD extends Optimizer {
   constructor(parameters: Params, ...args: [options?: SGDOptions] | [lr: number, ...rest: unknown[]]) {

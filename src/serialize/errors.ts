@@ -1,6 +1,14 @@
 /** What reading and writing files throws, under Python's names. */
 
-/** A file that is no checkpoint, is damaged, or asks for something that is never run. */
+/**
+ * A file that is no checkpoint, is damaged, or asks for something that is never run.
+ * @example
+ * try {
+ *   torch.deserialize(new TextEncoder().encode("hello"));
+ * } catch (error) {
+ *   (error as Error).name // 'UnpicklingError'
+ * }
+ */
 export class UnpicklingError extends Error {
   override name = "UnpicklingError";
 }
@@ -14,17 +22,41 @@ export class ContentError extends UnpicklingError {
   }
 }
 
-/** A value that has no place in a file. */
+/**
+ * A value that has no place in a file.
+ * @example
+ * try {
+ *   torch.serialize(() => 1);
+ * } catch (error) {
+ *   (error as Error).name // 'PicklingError'
+ * }
+ */
 export class PicklingError extends Error {
   override name = "PicklingError";
 }
 
-/** Bytes that end where more must come. */
+/**
+ * Bytes that end where more must come.
+ * @example
+ * try {
+ *   torch.deserialize(new Uint8Array(0));
+ * } catch (error) {
+ *   (error as Error).name // 'EOFError'
+ * }
+ */
 export class EOFError extends Error {
   override name = "EOFError";
 }
 
-/** A path that leads nowhere. */
+/**
+ * A path that leads nowhere.
+ * @example
+ * try {
+ *   await torch.load("nothing.pt");
+ * } catch (error) {
+ *   (error as Error).name // 'FileNotFoundError'
+ * }
+ */
 export class FileNotFoundError extends Error {
   override name = "FileNotFoundError";
   readonly code = "ENOENT";
@@ -36,7 +68,15 @@ export class FileNotFoundError extends Error {
   }
 }
 
-/** A file that is no safetensors file, or a value that has no place in one. */
+/**
+ * A file that is no safetensors file, or a value that has no place in one.
+ * @example
+ * try {
+ *   torch.safetensors.load(new Uint8Array(4));
+ * } catch (error) {
+ *   (error as Error).name // 'SafetensorError'
+ * }
+ */
 export class SafetensorError extends Error {
   override name = "SafetensorError";
 }

@@ -36,18 +36,31 @@ function readArray(source: Source): Tensor {
   return adapter.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false }) as Tensor;
 }
 
-/** The tensor in a file that NumPy's `save` wrote; one in Fortran order keeps its strides. */
+/**
+ * The tensor in a file that NumPy's `save` wrote; one in Fortran order keeps its strides.
+ * @throws ValueError for arrays of objects, which would be pickles, and dtypes that do not exist here.
+ * @example await torch.npy.load("x.npy") // tensor([[1., 1., 1.], [1., 1., 1.]])
+ */
 export async function load(src: LoadSource): Promise<Tensor> {
   return withSource(src, readArray);
 }
 
-/** The tensor in the bytes of a `.npy` file. */
+/**
+ * The tensor in the bytes of a `.npy` file.
+ * @example torch.npy.deserialize(torch.npy.serialize(torch.ones(2))) // tensor([1., 1.])
+ */
 export function deserialize(bytes: ArrayBufferLike | ArrayBufferView): Tensor {
   if (!isBytes(bytes)) throw new TypeError("deserialize(): expected an ArrayBuffer or a typed array");
   return readArray(bytesSource(plainBytes(bytes), "the npy bytes"));
 }
 
-/** The tensors in a `.npz` file by their names. */
+/**
+ * The tensors in a `.npz` file by their names.
+ * @throws RuntimeError for a file that is damaged; FileNotFoundError.
+ * @example
+ * await torch.npy.savez("arrays.npz", { x });
+ * (await torch.npy.loadz("arrays.npz")).get("x") // tensor([[0., 1., 2.], [3., 4., 5.]])
+ */
 export async function loadz(src: LoadSource): Promise<Map<string, Tensor>> {
   await prepareInflate();
   return withSource(src, (source) => {
@@ -92,7 +105,10 @@ function* piecesOfArray(x: unknown, what: string): Pieces {
 
 const reversed = (n: number): number[] => Array.from({ length: n }, (_, i) => n - 1 - i);
 
-/** The bytes of a `.npy` file, as NumPy would write them. */
+/**
+ * The bytes of a `.npy` file, as NumPy would write them.
+ * @example torch.npy.deserialize(torch.npy.serialize(torch.ones(2))) // tensor([1., 1.])
+ */
 export function serialize(x: Tensor): Uint8Array<ArrayBuffer> {
   announce(() => ({ kind: "save", value: x }));
   return joined(piecesOfArray(x, "serialize()"));
@@ -134,12 +150,18 @@ async function writeArchive(
   await writeTo(file, () => zipChunks(inputs()), options);
 }
 
-/** Writes tensors to an archive of arrays. */
+/**
+ * Writes tensors to an archive of arrays.
+ * @example await torch.npy.savez("arrays.npz", { x: torch.ones(2), y: torch.zeros(3) })
+ */
 export async function savez(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
   return writeArchive(file, arrays, options, false);
 }
 
-/** Writes tensors to an archive of deflated arrays. */
+/**
+ * Writes tensors to an archive of deflated arrays.
+ * @example await torch.npy.savezCompressed("arrays.npz", { x });
+ */
 export async function savezCompressed(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
   await prepareInflate();
   return writeArchive(file, arrays, options, true);

@@ -134,7 +134,11 @@ function checkNames(options: object): void {
 /**
  * Opens a checkpoint, a TorchScript archive, a file of safetensors or their index, an npy or an npz file without reading
  * its tensors. HTTP servers are asked for ranges.
- * @example const file = await torch.serialization.open("model.pt"); const w = await file.tensor("fc.weight"); file.close();
+ * @example
+ * const file = await torch.serialization.open("model.pt");
+ * const weight = await file.tensor("fc.weight");
+ * file.close();
+ * weight.shape // torch.Size([2, 3])
  */
 export async function open(src: LoadSource, options: OpenOptions = {}): Promise<Checkpoint> {
   checkNames(options);

@@ -92,7 +92,10 @@ export class PyFloat {
   }
 }
 
-/** An object of a class that is not known here, as plain data: nothing of the class is run. */
+/**
+ * An object of a class that is not known here, as plain data: nothing of the class is run.
+ * @example torch.isTensor(await torch.load("model.pt", { weightsOnly: false })) // false
+ */
 export class PickledObject {
   /** `torchvision.models.resnet` */
   readonly module: string;

@@ -34,7 +34,7 @@ function classOf(entry: SafeGlobal): ModuleClass {
 /**
  * Lets files name these classes: `save` writes whole modules of them, and `load` makes them, also with `weightsOnly`.
  * A class without a name counts as one of Python's `__main__`.
- * @example torch.serialization.addSafeGlobals([Net, [Encoder, "models.Encoder"]])
+ * @example torch.serialization.addSafeGlobals([[Net, "models.Net"]])
  */
 export function addSafeGlobals(safeGlobals: readonly SafeGlobal[]): void {
   const classes = safeGlobals.map(classOf);
@@ -42,12 +42,20 @@ export function addSafeGlobals(safeGlobals: readonly SafeGlobal[]): void {
   given.push(...safeGlobals);
 }
 
-/** The classes that were added. */
+/**
+ * The classes that were added.
+ * @example
+ * torch.serialization.clearSafeGlobals();
+ * torch.serialization.getSafeGlobals() // []
+ */
 export function getSafeGlobals(): SafeGlobal[] {
   return [...given];
 }
 
-/** Forgets all classes that were added. */
+/**
+ * Forgets all classes that were added.
+ * @example torch.serialization.clearSafeGlobals();
+ */
 export function clearSafeGlobals(): void {
   safe.clear();
   given.length = 0;

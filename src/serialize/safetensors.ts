@@ -116,7 +116,10 @@ function inputOf({ name, tensor, parts, start, end }: Span, room: Room): Safeten
   return { ...known, data };
 }
 
-/** The pieces of a file, all checks done. */
+/**
+ * The pieces of a file, all checks done.
+ * @internal
+ */
 export function chunksOf(tensors: NamedTensors, metadata: Metadata | null): Pieces {
   const inputs = inputsOf(entriesOf(tensors).map(([name, tensor]) => rangeOf(name, tensor)));
   const table = metadata === null ? null : new Map(entriesOf(metadata));
@@ -130,6 +133,7 @@ export function chunksOf(tensors: NamedTensors, metadata: Metadata | null): Piec
 /**
  * The bytes of a file with these tensors.
  * @throws RuntimeError for tensors that share memory: `saveModel` keeps one of each.
+ * @example torch.safetensors.load(torch.safetensors.save({ x: torch.ones(2) })).get("x") // tensor([1., 1.])
  */
 export function save(tensors: NamedTensors, metadata: Metadata | null = null): Uint8Array<ArrayBuffer> {
   announce(() => ({ kind: "save", value: tensors }));
@@ -157,7 +161,10 @@ export interface Untied {
   readonly ties: ReadonlyMap<string, string>;
 }
 
-/** Keeps one name for each memory: the first in the alphabet; the others become ties. */
+/**
+ * Keeps one name for each memory: the first in the alphabet; the others become ties.
+ * @internal
+ */
 export function untie(state: ReadonlyMap<string, Tensor>): Untied {
   const spans = [...state].map(([name, tensor]) => rangeOf(name, tensor));
   const ties = new Map<string, string>();
@@ -190,7 +197,10 @@ export interface SaveModelOptions extends SaveOptions {
   readonly forceContiguous?: boolean;
 }
 
-/** Writes a model's state, tied tensors once; the file's metadata says which names are tied. */
+/**
+ * Writes a model's state, tied tensors once; the file's metadata says which names are tied.
+ * @example await torch.safetensors.saveModel(model, "model.safetensors")
+ */
 export async function saveModel(
   model: AnyModule,
   filename: SaveDestination,
@@ -231,7 +241,11 @@ function readAll(source: Source, device: Placed): StateDict {
   return state;
 }
 
-/** The tensors of a file's bytes; tied names have the same tensor. */
+/**
+ * The tensors of a file's bytes; tied names have the same tensor.
+ * @throws SafetensorError for bytes that are damaged.
+ * @example torch.safetensors.load(torch.safetensors.save({ x: torch.ones(2) })).get("x") // tensor([1., 1.])
+ */
 export function load(data: ArrayBufferLike | ArrayBufferView, device: Placed = "cpu"): StateDict {
   if (!isBytes(data)) throw new TypeError("load(): expected an ArrayBuffer or a typed array");
   return readTensors(bytesSource(plainBytes(data), "the safetensors bytes"), device);
@@ -246,7 +260,10 @@ export async function loadFile(filename: LoadSource, device: Placed = "cpu"): Pr
   return withSource(filename, (source) => readTensors(source, device));
 }
 
-/** Loads a file into a model; throws as `loadStateDict` does. */
+/**
+ * Loads a file into a model; throws as `loadStateDict` does.
+ * @example await torch.safetensors.loadModel(model, "model.safetensors")
+ */
 export async function loadModel(
   model: AnyModule,
   filename: LoadSource,

@@ -1,4 +1,4 @@
-/** Pitfalls P35, P37 and P40 to P46: loading, deep-copying and saving models. */
+/** Pitfalls P35 to P37 and P40 to P46: loading, deep-copying and saving models. */
 import { expect, test } from "vitest";
 import * as torch from "../../src/index.ts";
 import {
@@ -24,6 +24,20 @@ test("P35 loading a path is a TypeError", () => {
   raises(
     () => mk().loadStateDict("best.pth" as never),
     "TypeError: Expected state_dict to be dict-like, got <class 'str'>.",
+  );
+});
+
+test("P36 a whole module of a class of one's own is refused by name, saved and loaded", () => {
+  class Net extends nn.Module {
+    layer = mk();
+  }
+  raisesPrefix(() => torch.serialize(new Net()), "PicklingError: Can't pickle a whole Net: ");
+  torch.serialization.addSafeGlobals([[Net, "my_models.Net"]]);
+  const bytes = torch.serialize(new Net());
+  torch.serialization.clearSafeGlobals();
+  raisesPrefix(
+    () => torch.deserialize(bytes),
+    "UnpicklingError: Weights only load failed. Unsupported global: GLOBAL my_models.Net was not an allowed global",
   );
 });
 

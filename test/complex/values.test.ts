@@ -67,6 +67,8 @@ test.each([
   ["result type ComplexFloat can't be cast to the desired output type Float", () => torch.ones(2).mul_(z())],
   ["Cresset has no complex dtype with parts of torch.float16", () => torch.ones(2).half().mul(c(0, 1))],
   ["only floating-point types are supported as the default type", () => torch.setDefaultDtype(torch.complex64)],
+  ['"mean" not implemented for complex numbers', () => z().mean()],
+  ['"abs" not implemented for complex numbers', () => z().abs()],
 ])("refuses: %s", (message, call) => {
   expect(call).toThrow(message);
 });

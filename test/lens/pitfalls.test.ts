@@ -1,8 +1,8 @@
 /** The pitfalls of state dicts, optimizers, modules and shared memory: each warns, and its corrected twin does not. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import * as torch from "../../src/index.ts";
 
 const { nn, optim, copy, lens } = torch;
@@ -14,6 +14,7 @@ const codesAsync = async (fn: () => Promise<unknown>): Promise<string[]> => [
   ...new Set((await torch.warnings.record(async () => void (await fn()))).map((w) => w.code)),
 ];
 
+const pipe = <T, R>(x: T, fn: (x: T) => R): R => fn(x);
 const mk = (): torch.nn.Linear => new nn.Linear(2, 2);
 const input = (): torch.Tensor => torch.ones(1, 2);
 
@@ -182,6 +183,25 @@ test("P13 clients that reuse one module keep one state dict", () => {
   expect(local.length).toBe(3);
 });
 
+test("P13 clients that reuse one module and keep snapshots do not", () => {
+  const m = mk();
+  const global = lens.snapshot(m);
+  const local: torch.StateDict[] = [];
+  expect(
+    codes(() => {
+      for (const value of [1, 2, 3]) {
+        m.loadStateDict(global);
+        torch.noGrad(() => m.bias!.fill_(value));
+        local.push(lens.snapshot(m));
+      }
+      m.loadStateDict(
+        new Map([...global.keys()].map((key) => [key, torch.stack(local.map((l) => l.get(key)!)).mean(0)])),
+      );
+    }),
+  ).toEqual([]);
+  expect(m.bias!.tolist()).toEqual([2, 2]);
+});
+
 test("tied entries loaded into a module that does not tie them warn", () => {
   const tied = new nn.ModuleDict({ a: mk(), b: mk() });
   (tied.get("b") as torch.nn.Linear).weight = (tied.get("a") as torch.nn.Linear).weight;
@@ -300,10 +320,21 @@ test.each([
   ).toEqual([]);
 });
 
-test("a step without any gradient warns", () => {
+test("a step without any gradient warns, one with a gradient somewhere does not", () => {
   const m = mk();
   const o = new optim.SGD(m.parameters(), { lr: 1 });
   expect(codes(() => o.step())).toEqual(["optimizer-without-gradients"]);
+  m.bias!.sum().backward();
+  expect(codes(() => o.step())).toEqual([]);
+});
+
+test("P42 stepping a copy that was made between backward and step warns; one that ran backward itself does not", () => {
+  const m = mk();
+  m(input()).sum().backward();
+  const copied = copy.deepcopy(m);
+  const o = new optim.SGD(copied.parameters(), { lr: 1 });
+  expect(codes(() => o.step())).toEqual(["optimizer-without-gradients"]);
+  expect(codes(() => trainOnce(copied, o))).toEqual([]);
 });
 
 test("two optimizers that step the same parameters in turn warn; one after another does not", () => {
@@ -463,7 +494,7 @@ test("eval forgotten in a loop over batches warns", () => {
   expect(codes(run)).toEqual(["eval-forgotten"]);
 });
 
-test("eval forgotten on a model from a file warns", async () => {
+test("P46 eval forgotten on a model from a file warns, as a state dict has no mode", async () => {
   const path = join(folder, "m.pt");
   await torch.save(withDropout().stateDict(), path);
   const m = withDropout();
@@ -548,12 +579,29 @@ test("P38 updates through .data after backward do not, also when another graph w
 
 // ---------------------------------------------------------------- how warnings behave
 
-test("every warning has one sentence, the cure, and a link into the guide", () => {
-  const [warning] = torch.warnings.record(() => {
-    const m = mk();
-    m.loadStateDict(m.stateDict());
-  });
-  expect(warning!.message).toMatch(/nothing is restored\. Keep a copy .* See docs\/pitfalls\.md#load-aliased$/);
+test.each([
+  ["load-aliased", () => pipe(mk(), (m) => m.loadStateDict(m.stateDict()))],
+  ["load-nothing", () => mk().loadStateDict({ other: torch.zeros(1) }, { strict: false })],
+  ["optimizer-without-gradients", () => new optim.SGD(mk().parameters()).step()],
+  ["save-small-view", () => torch.serialize(torch.zeros(10000).at(":1"))],
+])("%s has a sentence on what happens, one on the cure, and a link into the guide", (code, misuse) => {
+  const [warning] = torch.warnings.record(misuse);
+  expect(warning!.code).toBe(code);
+  expect(warning!.message).toMatch(/^[A-Za-z]\S* .*\. .+\. (Seen: .*\. )?See docs\/pitfalls\.md#/);
+  expect(warning!.message.endsWith(`#${code}`)).toBe(true);
+});
+
+test("the console hears of a misuse once for each line that has it", () => {
+  const shown = vi.spyOn(console, "warn").mockReturnValue();
+  const m = mk();
+  torch.warnings.reset();
+  for (let i = 0; i < 3; i++) m.loadStateDict(m.stateDict());
+  m.loadStateDict(m.stateDict());
+  const places = shown.mock.calls.map(([text]) => /\(at .*pitfalls\.test\.ts:(\d+):\d+\)$/.exec(String(text))?.[1]);
+  shown.mockRestore();
+  torch.warnings.reset();
+  expect(places).toHaveLength(2);
+  expect(Number(places[1]) - Number(places[0])).toBe(1);
 });
 
 test("record sees what a filter silences, and a filter can make an error before anything is written", () => {
@@ -589,9 +637,39 @@ test("a save that nobody waits for is looked at when it begins", async () => {
 test("the guide has a section for every warning and a row for every pitfall", () => {
   const guide = readFileSync("docs/pitfalls.md", "utf8");
   const sections = [...guide.matchAll(/^### (\S+)$/gm)].map((m) => m[1]);
-  expect(sections).toEqual([...lens.adviceCodes]);
-  const rows = [...guide.matchAll(/^\| P(\d+) \|/gm)].map((m) => Number(m[1]));
-  expect(rows).toEqual(Array.from({ length: 46 }, (_, i) => i + 1));
+  expect(sections).toEqual([...lens.adviceCodes, "load-nothing"]);
+  expect(pitfallRows().map(({ id }) => id)).toEqual(Array.from({ length: 46 }, (_, i) => `P${i + 1}`));
+});
+
+interface PitfallRow {
+  readonly id: string;
+  /** How the guide says that it is found. */
+  readonly found: string;
+}
+
+function pitfallRows(): PitfallRow[] {
+  const guide = readFileSync("docs/pitfalls.md", "utf8");
+  return [...guide.matchAll(/^\| (P\d+) \|.*\| (.*) \|$/gm)].map(([, id, found]) => ({ id: id!, found: found! }));
+}
+
+/** The ids of pitfalls in the titles of the tests below a folder. */
+function tested(folder: string): ReadonlySet<string> {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".test.ts"));
+  const titles = files.flatMap((name) => [
+    ...readFileSync(join(folder, name), "utf8").matchAll(/^(?:test(?:\.each)?\(|\]\)\()"(P\d+.*?)"/gm),
+  ]);
+  return new Set(titles.flatMap(([, title]) => title!.match(/\bP\d+\b/g) ?? []));
+}
+
+test("every pitfall's warning, error or reason is shown by a test", () => {
+  const [warned, shown] = [tested("test/lens"), tested("test/behaviours")];
+  const compiled = new Set(readFileSync("test/types/calls.ts", "utf8").match(/\bP\d+\b/g));
+  const rows = pitfallRows();
+  const withCode = rows.filter(({ found }) => lens.adviceCodes.some((code) => found.includes(`\`${code}\``)));
+  expect(withCode.map(({ id }) => id).filter((id) => !warned.has(id))).toEqual([]);
+  expect(rows.filter(({ id }) => !warned.has(id) && !shown.has(id) && !compiled.has(id))).toEqual([]);
+  const byCompiler = rows.filter(({ found }) => found.includes("TypeScript"));
+  expect(byCompiler.map(({ id }) => id).filter((id) => !compiled.has(id))).toEqual([]);
 });
 
 test("a state dict that was edited through its own entries loads without warning", () => {
@@ -600,6 +678,30 @@ test("a state dict that was edited through its own entries loads without warning
   p.get("weight")!.at(1).fill_(2);
   p.get("bias")!.data.mul_(2);
   expect(codes(() => mk().loadStateDict(p))).toEqual([]);
+});
+
+test("P24 a tensor that is written after its array was, between forward and backward, warns", () => {
+  const x = torch.ones(2);
+  const w = torch.ones(2, { requiresGrad: true });
+  const { data } = x.numpy();
+  expect(
+    codes(() => {
+      x.mul_(2);
+      const y = w.mul(x).sum();
+      data[0] = 100 as never;
+      y.backward();
+      x.mul_(2);
+    }),
+  ).toEqual(["array-written-by-both"]);
+  const own = torch.ones(2).clone().numpy().data;
+  expect(
+    codes(() => {
+      const y = w.mul(x).sum();
+      own[0] = 100 as never;
+      y.backward();
+      x.mul_(2);
+    }),
+  ).toEqual([]);
 });
 
 test("P25 a parameter that both training and a typed array write to warns", () => {

@@ -1,4 +1,5 @@
 /** Memory: flat loops without dispose, exact release for those who want it, and an error that says what is full. */
+import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, test } from "vitest";
 import * as torch from "../../src/index.ts";
 
@@ -97,6 +98,17 @@ describe("running out of memory", () => {
     memory.collect();
     expect(big.fill_(1).sum().item()).toBe(2 ** 20);
   });
+});
+
+test("where garbage cannot be collected on demand, running out of memory says what to do", () => {
+  const program = `
+    process.getBuiltinModule = undefined; // as in a page
+    const torch = await import("./src/index.ts");
+    const hold = [];
+    try { for (let i = 0; i < 9; i++) hold.push(torch.empty(2 ** 27)); } catch (error) { console.log(error.message); }`;
+  const args = ["--import", "tsx", "--input-type=module", "-e", program];
+  const said = execFileSync(process.execPath, args, { encoding: "utf8" });
+  expect(said).toMatch(/memory comes back only while a loop awaits torch\.synchronize\(\).*torch\.scope\(\)/);
 });
 
 test("the report names the places that made live storages", () => {

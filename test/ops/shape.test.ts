@@ -1,4 +1,5 @@
 /** Rearrangements, lists of tensors, windows, creation and facts about dtypes: values and refusals as in PyTorch. */
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import * as torch from "../../src/index.ts";
 
@@ -455,4 +456,20 @@ test.each([
   [() => z(3).mH, "tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor."],
 ])("misuse %# is refused in PyTorch's words", (misuse, message) => {
   expect(misuse).toThrow(message);
+});
+
+test.each([
+  ["permuteCopy", () => torch.permuteCopy(torch.arange(6).view(2, 3), [1, 0]), [2, 1]],
+  ["tCopy", () => torch.tCopy(torch.arange(6).view(2, 3)), [2, 1]],
+  ["unfoldCopy", () => torch.unfoldCopy(torch.arange(6), 0, 3, 1), [3, 1]],
+  ["asStridedCopy", () => torch.asStridedCopy(torch.arange(6), [2, 2], [1, 2]), [2, 1]],
+  ["aliasCopy", () => torch.aliasCopy(torch.arange(6).view(2, 3).T), [2, 1]],
+  ["splitCopy", () => torch.splitCopy(torch.arange(6).view(2, 3).T, 2)[0]!, [2, 1]],
+  ["unbindCopy", () => torch.unbindCopy(torch.arange(24).view(2, 3, 4), 2)[0]!, [3, 1]],
+])("%s lies row-major, as PyTorch's", (_, copied, strides) => {
+  expect(copied().stride()).toEqual(strides);
+});
+
+test("memory formats print as PyTorch's", () => {
+  expect(inspect(torch.channelsLast)).toBe("torch.channels_last");
 });

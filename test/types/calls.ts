@@ -40,3 +40,14 @@ export const outputs: [torch.Tensor, torch.Tensor] = pair(x);
 // @ts-expect-error a module's arguments are its forward's
 pair("x");
 export const optimizer: torch.optim.Optimizer = new optim.Adam(pair.parameters(), { lr: 1e-3, betas: [0.9, 0.99] });
+
+/** Pitfall P2: a best state that no epoch may have set. */
+export function neverBetter(accuracies: readonly number[], model: torch.nn.AnyModule): torch.StateDict {
+  let best: torch.StateDict;
+  for (const accuracy of accuracies) if (accuracy > 0.5) best = torch.lens.snapshot(model);
+  // @ts-expect-error used before being assigned
+  return best;
+}
+
+// @ts-expect-error pitfall P40: modules have no clone()
+pair.clone();

@@ -1,24 +1,24 @@
 /**
  * An assembler for WebAssembly modules over the heap's memory.
  *
- * @example
- * const module = new ModuleBuilder(heap.shared);
- * module.func("double", ["i32", "i32"], [], (f, n, address) => {
- *   const i = f.local("i32");                              // zero at entry
- *   f.while(() => f.get(i).get(n).op("i32.lt_u"), () => {
- *     f.get(address);                                      // where the store goes
- *     f.get(address).load("f32.load").f32(2).op("f32.mul");
- *     f.store("f32.store");
- *     f.add(address, 4).add(i, 1);                         // local += constant
- *   });
- * });
- * const run = exported<(n: number, address: number) => void>(ctx.instantiate(module.finish()), "double");
- *
  * Instructions have their names of the text format: `op("f32x4.add")`, `load("v128.load", offset)`,
  * `store("v128.store", offset)`, `lane("f32x4.extract_lane", 0)`. Control takes closures, which get a label for `br`:
  * `f.block((done) => { …; f.brIf(done); })`, `f.loop((again) => …)`, `f.if(() => …, () => …)`; pass a value type first
  * (`f.ifValue("f32", …)`, `f.blockValue`) where the construct leaves a value. A stack mismatch throws where the
  * instruction is emitted. `module.import("sin", ["f64"], ["f64"])` may come at any time, `f.call(func)` too.
+ *
+ * @example
+ * const module = new ModuleBuilder(heap.shared);
+ * module.func("double", ["i32", "i32"], [], (f, n, address) => {
+ *   const i = f.local("i32"); // zero at entry
+ *   f.while(() => f.get(i).get(n).op("i32.lt_u"), () => {
+ *     f.get(address); // where the store goes
+ *     f.get(address).load("f32.load").f32(2).op("f32.mul");
+ *     f.store("f32.store");
+ *     f.add(address, 4).add(i, 1); // local += constant
+ *   });
+ * });
+ * WebAssembly.validate(module.finish()) // true
  */
 import { Bytes } from "./bytes.ts";
 import { type Func, FuncBuilder, type Local, TYPE_CODES } from "./function.ts";

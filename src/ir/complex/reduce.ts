@@ -61,6 +61,8 @@ function postParts(output: StoredName, post: Expr): { re: Expr; im: Expr } {
     output,
     pairOf(post, (i) => (i === 0 ? loadSlots(slots, 0) : { re: load(count), im: null })),
   );
-  if (dependsOn(re, 1) || dependsOn(im!, 0)) throw new Error("a reduction's parts are finished one by one");
+  // A quotient needs both parts at once, and a reduction's are finished one by one.
+  if (dependsOn(re, 1) || dependsOn(im!, 0))
+    throw new NotImplementedError('"mean" not implemented for complex numbers');
   return { re: mapLoads(re, (i) => (i === count ? 1 : 0)), im: mapLoads(im!, (i) => (i === count ? 1 : 0)) };
 }

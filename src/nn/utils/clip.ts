@@ -29,7 +29,11 @@ function norm(t: Tensor, p: number): Tensor {
     .pow(1 / p);
 }
 
-/** The norm of all tensors as if they were one vector. */
+/**
+ * The p-norm (2) of all tensors as if they were one vector.
+ * @throws RuntimeError for a norm that is not finite, with `errorIfNonfinite`.
+ * @example nn.utils.getTotalNorm([torch.tensor([3]), torch.tensor([4])]) // tensor(5.)
+ */
 export function getTotalNorm(tensors: Iterable<Tensor>, normType = 2, errorIfNonfinite = false): Tensor {
   const all = [...tensors];
   if (all.length === 0) return tensor(0);
@@ -48,7 +52,15 @@ export function getTotalNorm(tensors: Iterable<Tensor>, normType = 2, errorIfNon
   return total;
 }
 
-/** Scales all gradients down so that together their norm is at most `maxNorm`; returns the norm that they had. */
+/**
+ * Scales all gradients down in place so that together their p-norm is at most `maxNorm`; returns the norm that they
+ * had.
+ * @throws RuntimeError for a norm that is not finite, with `errorIfNonfinite`.
+ * @example
+ * w.mul(2).sum().backward();
+ * nn.utils.clipGradNorm_(w, 1) // tensor(3.4641)
+ * w.grad!.norm() // tensor(1.0000)
+ */
 export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   ...args: Arguments<
@@ -73,7 +85,13 @@ export function clipGradNorm_(
   return total;
 }
 
-/** Holds every element of all gradients within `-clipValue` and `clipValue`. */
+/**
+ * Holds every element of all gradients within `-clipValue` and `clipValue`, in place.
+ * @example
+ * w.mul(2).sum().backward();
+ * nn.utils.clipGradValue_(w, 0.5);
+ * w.grad // tensor([0.5000, 0.5000, 0.5000])
+ */
 export function clipGradValue_(
   parameters: Tensor | Iterable<Tensor>,
   ...args: Arguments<[clipValue: number], "clipValue", Foreach>

@@ -25,7 +25,12 @@ function compute(module: AnyModule, name: string, dim: number | null): Tensor {
   return v.mul(g.div(normExcept(v, dim)));
 }
 
-/** Replaces the parameter `name` by `name_g`, its length, and `name_v`, its direction. */
+/**
+ * Replaces the parameter `name` by `name_g`, its lengths along `dim` (0; null: one for all), and `name_v`, its
+ * direction; a hook computes `name` before every forward. Returns the module.
+ * @see https://arxiv.org/abs/1602.07868
+ * @example [...nn.utils.weightNorm(new nn.Linear(2, 3)).stateDict().keys()] // [ 'bias', 'weight_g', 'weight_v' ]
+ */
 export function weightNorm<M extends AnyModule>(module: M, name = "weight", dim: number | null = 0): M {
   const mine = hooks.get(module) ?? new Map<string, { handle: RemovableHandle; dim: number | null }>();
   check(!mine.has(name), () => `Cannot register two weight_norm hooks on the same parameter ${name}`);
@@ -44,7 +49,11 @@ export function weightNorm<M extends AnyModule>(module: M, name = "weight", dim:
   return module;
 }
 
-/** Puts a plain parameter in the place of what `weightNorm` made. */
+/**
+ * Puts a plain parameter in the place of what `weightNorm` made.
+ * @throws ValueError where there is none.
+ * @example nn.utils.removeWeightNorm(nn.utils.weightNorm(new nn.Linear(2, 3))).weight instanceof nn.Parameter // true
+ */
 export function removeWeightNorm<M extends AnyModule>(module: M, name = "weight"): M {
   const entry = hooks.get(module)?.get(name);
   check(entry !== undefined, () => `weight_norm of '${name}' not found in ${module}`, ValueError);

@@ -23,7 +23,10 @@ export interface Norm<O> {
 
 const rest = "keepdim:bool=false * dtype:dtype?=null";
 
-/** A vector norm, or a matrix norm where an order and two dims are asked for. */
+/**
+ * A vector norm, or a matrix norm where an order and two dims are asked for.
+ * @example torch.linalg.norm(torch.tensor([3, 4])) // tensor(5.)
+ */
 export const norm: Norm<Order | null> = fn(
   {
     name: "linalg.norm",
@@ -39,7 +42,10 @@ export const norm: Norm<Order | null> = fn(
     ),
 );
 
-/** The norm of vectors: all elements, or those along dims. */
+/**
+ * The norm of vectors: all elements, or those along dims.
+ * @example torch.linalg.vectorNorm(torch.tensor([3, 4]), 1) // tensor(7.)
+ */
 export const vectorNorm: Norm<number> = fn(
   { name: "linalg.vectorNorm", params: `x:tensor ord:scalar=2 dim:ints?=null ${rest}` },
   (v) =>
@@ -52,7 +58,10 @@ export const vectorNorm: Norm<number> = fn(
     ),
 );
 
-/** The norm of matrices in the last two dims, or in the two that are named. */
+/**
+ * The norm of matrices in the last two dims, or in the two that are named.
+ * @example torch.linalg.matrixNorm(torch.tensor([[3, 0], [0, 4]])) // tensor(5.)
+ */
 export const matrixNorm: Norm<Order> = fn(
   {
     name: "linalg.matrixNorm",

@@ -124,9 +124,17 @@ function adaptiveAvg(dims: number): AdaptivePool {
   );
 }
 
-/** The means of [H, W] windows that cover the last two dims. */
+/**
+ * The means of [H, W] windows that cover the last two dims.
+ * Shapes and errors: those of `nn.AdaptiveAvgPool2d`.
+ * @example F.adaptiveAvgPool2d(torch.ones(1, 3, 8, 8), [2, 2]).shape // torch.Size([1, 3, 2, 2])
+ */
 export const adaptiveAvgPool2d: AdaptivePool = adaptiveAvg(2);
-/** The means of [D, H, W] windows that cover the last three dims. */
+/**
+ * The means of [D, H, W] windows that cover the last three dims.
+ * Shapes and errors: those of `nn.AdaptiveAvgPool3d`.
+ * @example F.adaptiveAvgPool3d(torch.ones(1, 3, 4, 8, 8), 2).shape // torch.Size([1, 3, 2, 2, 2])
+ */
 export const adaptiveAvgPool3d: AdaptivePool = adaptiveAvg(3);
 
 function lineSize(op: string, x: Tensor, value: unknown): number {
@@ -143,7 +151,11 @@ function lineSize(op: string, x: Tensor, value: unknown): number {
   return size[0]!;
 }
 
-/** The means of windows that cover the last dim. */
+/**
+ * The means of windows that cover the last dim.
+ * Shapes and errors: those of `nn.AdaptiveAvgPool1d`.
+ * @example torch.adaptiveAvgPool1d(torch.tensor([[1, 3, 5, 7]]), 2) // tensor([[2., 6.]])
+ */
 export const adaptiveAvgPool1d: AdaptivePool = fn<AdaptivePool>(
   { name: "adaptiveAvgPool1d", params: "input:tensor outputSize:any", kind: "custom" },
   (v) => {
@@ -256,15 +268,39 @@ const adaptiveMaxOp = (dims: number): AdaptiveMaxPool =>
 const adaptiveMaxWithIndices = (dims: number): AdaptiveMaxPoolWithIndices =>
   fn({ name: `adaptiveMaxPool${dims}dWithIndices`, params, kind: "custom" }, (v) => adaptiveMax(dims, v));
 
-/** The largest elements of windows that cover the last dim. */
+/**
+ * The largest elements of windows that cover the last dim.
+ * Shapes and errors: those of `nn.AdaptiveMaxPool1d`.
+ * @example F.adaptiveMaxPool1d(torch.tensor([[1, 5, 2, 4]]), 2) // tensor([[5., 4.]])
+ */
 export const adaptiveMaxPool1d: AdaptiveMaxPool = adaptiveMaxOp(1);
-/** The largest elements of [H, W] windows that cover the last two dims. */
+/**
+ * The largest elements of [H, W] windows that cover the last two dims.
+ * Shapes and errors: those of `nn.AdaptiveMaxPool2d`.
+ * @example F.adaptiveMaxPool2d(torch.ones(1, 3, 8, 8), [2, 2]).shape // torch.Size([1, 3, 2, 2])
+ */
 export const adaptiveMaxPool2d: AdaptiveMaxPool = adaptiveMaxOp(2);
-/** The largest elements of [D, H, W] windows that cover the last three dims. */
+/**
+ * The largest elements of [D, H, W] windows that cover the last three dims.
+ * Shapes and errors: those of `nn.AdaptiveMaxPool3d`.
+ * @example F.adaptiveMaxPool3d(torch.ones(1, 3, 4, 8, 8), 2).shape // torch.Size([1, 3, 2, 2, 2])
+ */
 export const adaptiveMaxPool3d: AdaptiveMaxPool = adaptiveMaxOp(3);
-/** `adaptiveMaxPool1d` with positions. */
+/**
+ * `adaptiveMaxPool1d` with positions.
+ * Shapes and errors: those of `nn.AdaptiveMaxPool1d`.
+ * @example F.adaptiveMaxPool1dWithIndices(torch.tensor([[1, 5, 2, 4]]), 2)[1] // tensor([[1, 3]])
+ */
 export const adaptiveMaxPool1dWithIndices: AdaptiveMaxPoolWithIndices = adaptiveMaxWithIndices(1);
-/** `adaptiveMaxPool2d` with positions. */
+/**
+ * `adaptiveMaxPool2d` with positions.
+ * Shapes and errors: those of `nn.AdaptiveMaxPool2d`.
+ * @example F.adaptiveMaxPool2dWithIndices(x.view(1, 2, 3), 1)[1] // tensor([[[5]]])
+ */
 export const adaptiveMaxPool2dWithIndices: AdaptiveMaxPoolWithIndices = adaptiveMaxWithIndices(2);
-/** `adaptiveMaxPool3d` with positions. */
+/**
+ * `adaptiveMaxPool3d` with positions.
+ * Shapes and errors: those of `nn.AdaptiveMaxPool3d`.
+ * @example F.adaptiveMaxPool3dWithIndices(x.view(1, 1, 2, 3), 1)[1] // tensor([[[[5]]]])
+ */
 export const adaptiveMaxPool3dWithIndices: AdaptiveMaxPoolWithIndices = adaptiveMaxWithIndices(3);

@@ -55,7 +55,12 @@ function repeated(t: Tensor, heads: number): Tensor {
     .reshape([...lead, heads, rows, width]);
 }
 
-/** `softmax(query · keyᵀ · scale + mask) · value`. */
+/**
+ * `softmax(query · keyᵀ · scale + mask) · value`.
+ * @example
+ * F.scaledDotProductAttention(torch.ones(2, 4, 8), torch.ones(2, 6, 8), torch.ones(2, 6, 3)).shape
+ * // torch.Size([2, 4, 3])
+ */
 export const scaledDotProductAttention: ScaledDotProductAttention = fn<ScaledDotProductAttention>(
   {
     name: "scaledDotProductAttention",

@@ -304,11 +304,24 @@ function convolveNamed(op: string, dims: number, v: Values): Tensor {
   return checkedConvolution(op, dims, { ...v, input }, () => settings(n, half));
 }
 
-/** Convolution over one spatial dim: input [N, C, L], weight [O, C / groups, K]. */
+/**
+ * Convolution over one spatial dim: input [N, C, L], weight [O, C / groups, K].
+ * Shapes and errors: those of `nn.Conv1d`.
+ * @example torch.conv1d(torch.tensor([[[1, 2, 3]]]), torch.ones(1, 1, 2)) // tensor([[[3., 5.]]])
+ */
 export const conv1d: Conv = conv(1);
-/** Convolution over two spatial dims: input [N, C, H, W], weight [O, C / groups, kH, kW]. */
+/**
+ * Convolution over two spatial dims: input [N, C, H, W], weight [O, C / groups, kH, kW].
+ * Shapes and errors: those of `nn.Conv2d`.
+ * @example
+ * torch.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), { padding: 1 }).shape // torch.Size([1, 4, 8, 8])
+ */
 export const conv2d: Conv = conv(2);
-/** Convolution over three spatial dims: input [N, C, D, H, W], weight [O, C / groups, kD, kH, kW]. */
+/**
+ * Convolution over three spatial dims: input [N, C, D, H, W], weight [O, C / groups, kD, kH, kW].
+ * Shapes and errors: those of `nn.Conv3d`.
+ * @example torch.conv3d(torch.ones(1, 3, 4, 8, 8), torch.ones(4, 3, 3, 3, 3)).shape // torch.Size([1, 4, 2, 6, 6])
+ */
 export const conv3d: Conv = conv(3);
 
 /** A transposed convolution's call. */
@@ -339,14 +352,33 @@ function convTranspose(dims: number): ConvTranspose {
   );
 }
 
-/** The transpose of `conv1d`: weight [C, O / groups, K]. */
+/**
+ * The transpose of `conv1d`: weight [C, O / groups, K].
+ * Shapes and errors: those of `nn.ConvTranspose1d`.
+ * @example torch.convTranspose1d(torch.tensor([[[1, 2]]]), torch.ones(1, 1, 2)) // tensor([[[1., 3., 2.]]])
+ */
 export const convTranspose1d: ConvTranspose = convTranspose(1);
-/** The transpose of `conv2d`: weight [C, O / groups, kH, kW]. */
+/**
+ * The transpose of `conv2d`: weight [C, O / groups, kH, kW].
+ * Shapes and errors: those of `nn.ConvTranspose2d`.
+ * @example
+ * torch.convTranspose2d(torch.ones(1, 4, 4, 4), torch.ones(4, 3, 2, 2), { stride: 2 }).shape
+ * // torch.Size([1, 3, 8, 8])
+ */
 export const convTranspose2d: ConvTranspose = convTranspose(2);
-/** The transpose of `conv3d`: weight [C, O / groups, kD, kH, kW]. */
+/**
+ * The transpose of `conv3d`: weight [C, O / groups, kD, kH, kW].
+ * Shapes and errors: those of `nn.ConvTranspose3d`.
+ * @example
+ * torch.convTranspose3d(torch.ones(1, 4, 2, 4, 4), torch.ones(4, 3, 2, 2, 2), { stride: 2 }).shape
+ * // torch.Size([1, 3, 4, 8, 8])
+ */
 export const convTranspose3d: ConvTranspose = convTranspose(3);
 
-/** Convolution of [T, N, C] by a weight [K, C, O]: `conv1d` with time first. */
+/**
+ * Convolution of [T, N, C] by a weight [K, C, O]: `conv1d` with time first.
+ * @example torch.convTbc(torch.ones(5, 2, 3), torch.ones(3, 3, 4), torch.zeros(4)).shape // torch.Size([3, 2, 4])
+ */
 export const convTbc: Op<[weight: Tensor, bias: Tensor, pad?: number], "weight bias pad"> = fn(
   { name: "convTbc", params: "input:tensor weight:tensor bias:tensor pad:int=0", kind: "custom" },
   (v) => {

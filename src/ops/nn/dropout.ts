@@ -54,13 +54,21 @@ function needFloatNoise(input: Tensor): void {
   }
 }
 
-/** Sets elements to 0 with probability `p` in training, and scales the others by `1 / (1 - p)`. */
+/**
+ * Sets elements to 0 with probability `p` in training, and scales the others by `1 / (1 - p)`.
+ * Shapes and errors: those of `nn.Dropout`.
+ * @example F.dropout(torch.ones(4), 0.5, { training: false }) // tensor([1., 1., 1., 1.])
+ */
 export const dropout: Dropout = fn<Dropout>({ name: "dropout", params, kind: "custom" }, (v) => {
   needFraction(v.p as number);
   return drop(v.input as Tensor, v, false);
 });
 
-/** `dropout` of whole channels of [C, L] or [N, C, L]. */
+/**
+ * `dropout` of whole channels of [C, L] or [N, C, L].
+ * Shapes and errors: those of `nn.Dropout1d`.
+ * @example F.dropout1d(torch.ones(1, 4, 2), 0.5, { training: false }).shape // torch.Size([1, 4, 2])
+ */
 export const dropout1d: Dropout = fn<Dropout>({ name: "dropout1d", params, kind: "custom" }, (v) => {
   const input = v.input as Tensor;
   needFraction(v.p as number);
@@ -86,7 +94,11 @@ function warnRank(op: string, rank: number, dims: number): void {
   );
 }
 
-/** `dropout` of whole channels of [N, C, H, W]. */
+/**
+ * `dropout` of whole channels of [N, C, H, W].
+ * Shapes and errors: those of `nn.Dropout2d`.
+ * @example F.dropout2d(torch.ones(1, 4, 2, 2)).shape // torch.Size([1, 4, 2, 2])
+ */
 export const dropout2d: Dropout = fn<Dropout>({ name: "dropout2d", params, kind: "custom" }, (v) => {
   const input = v.input as Tensor;
   needFraction(v.p as number);
@@ -104,7 +116,11 @@ export const dropout2d: Dropout = fn<Dropout>({ name: "dropout2d", params, kind:
   return drop(input, v, true);
 });
 
-/** `dropout` of whole channels of [C, D, H, W] or [N, C, D, H, W]. */
+/**
+ * `dropout` of whole channels of [C, D, H, W] or [N, C, D, H, W].
+ * Shapes and errors: those of `nn.Dropout3d`.
+ * @example F.dropout3d(torch.ones(1, 4, 2, 2, 2)).shape // torch.Size([1, 4, 2, 2, 2])
+ */
 export const dropout3d: Dropout = fn<Dropout>({ name: "dropout3d", params, kind: "custom" }, (v) => {
   const input = v.input as Tensor;
   needFraction(v.p as number);
@@ -138,12 +154,20 @@ function alphaDrop(v: Values, feature: boolean): Tensor {
   return inplace ? input.mul_(noise).add_(shift) : input.mul(noise).add(shift);
 }
 
-/** Dropout that keeps mean and variance of what SELU gives. */
+/**
+ * Dropout that keeps mean and variance of what SELU gives.
+ * Shapes and errors: those of `nn.AlphaDropout`.
+ * @example F.alphaDropout(torch.ones(4), 0.5).shape // torch.Size([4])
+ */
 export const alphaDropout: Dropout = fn<Dropout>({ name: "alphaDropout", params: alphaParams, kind: "custom" }, (v) =>
   alphaDrop(v, false),
 );
 
-/** `alphaDropout` of whole channels. */
+/**
+ * `alphaDropout` of whole channels.
+ * Shapes and errors: those of `nn.FeatureAlphaDropout`.
+ * @example F.featureAlphaDropout(torch.ones(1, 4, 2), 0.5, { training: true }).shape // torch.Size([1, 4, 2])
+ */
 export const featureAlphaDropout: Dropout = fn<Dropout>(
   { name: "featureAlphaDropout", params: alphaParams, kind: "custom" },
   (v) => alphaDrop(v, true),

@@ -160,7 +160,11 @@ function checkModes(mode: string, scaled: boolean, sparse: boolean, perSample: T
   );
 }
 
-/** The sum, mean or maximum of the rows of `weight` in each bag of indices. */
+/**
+ * The sum, mean or maximum of the rows of `weight` in each bag of indices.
+ * Shapes and errors: those of `nn.EmbeddingBag`.
+ * @example F.embeddingBag(torch.tensor([[0n, 1n]]), x) // tensor([[1.5000, 2.5000, 3.5000]])
+ */
 export const embeddingBag: EmbeddingBag = fn<EmbeddingBag>(
   {
     name: "embeddingBag",

@@ -79,7 +79,11 @@ export type Embedding = Op<
   "weight paddingIdx maxNorm normType scaleGradByFreq sparse"
 >;
 
-/** The rows of `weight` that the indices name; the row of padding gets no gradient. */
+/**
+ * The rows of `weight` that the indices name; the row of padding gets no gradient.
+ * Shapes and errors: those of `nn.Embedding`.
+ * @example F.embedding(torch.tensor([1n, 0n]), x) // tensor([[3., 4., 5.], [0., 1., 2.]])
+ */
 export const embedding: Embedding = fn<Embedding>(
   {
     name: "embedding",
@@ -129,7 +133,10 @@ function spreadRows(g: Tensor, flat: Tensor, size: readonly number[], padding: n
 /** `oneHot(tensor, numClasses)`. */
 export type OneHot = Op<[numClasses?: number], "numClasses">;
 
-/** A last dim with 1 at each index and 0 elsewhere; -1 classes means as many as the largest index needs. */
+/**
+ * A last dim with 1 at each index and 0 elsewhere; -1 classes means as many as the largest index needs.
+ * @example F.oneHot(torch.tensor([2n, 0n]), 3) // tensor([[0, 0, 1], [1, 0, 0]])
+ */
 export const oneHot: OneHot = fn<OneHot>({ name: "oneHot", params: "tensor:tensor numClasses:int=-1" }, (v) => {
   const [indices, given] = [v.tensor as Tensor, v.numClasses as number];
   check(indices.dtype === int64, () => `one_hot is only applicable to index tensor.${longHint(indices).slice(1)}`);

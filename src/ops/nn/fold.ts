@@ -72,7 +72,11 @@ export type Unfold = Op<
 
 const settings = "dilation:ints=[1] padding:ints=[0] stride:ints=[1]";
 
-/** The sliding blocks of an image as columns: [N, C, H, W] to [N, C·kH·kW, L]. */
+/**
+ * The sliding blocks of an image as columns: [N, C, H, W] to [N, C·kH·kW, L].
+ * Shapes and errors: those of `nn.Unfold`.
+ * @example F.unfold(torch.ones(1, 3, 4, 4), 2).shape // torch.Size([1, 12, 9])
+ */
 export const unfold: Unfold = fn<Unfold>(
   { name: "unfold", params: `input:tensor kernelSize:ints ${settings}`, kind: "custom" },
   (v) => {
@@ -147,7 +151,11 @@ function checkColumns(input: Tensor, g: Geometry): void {
   );
 }
 
-/** Sums columns of blocks into an image: [N, C·kH·kW, L] to [N, C, H, W], the transpose of `unfold`. */
+/**
+ * Sums columns of blocks into an image: [N, C·kH·kW, L] to [N, C, H, W], the transpose of `unfold`.
+ * Shapes and errors: those of `nn.Fold`.
+ * @example F.fold(torch.ones(1, 12, 9), [4, 4], 2).shape // torch.Size([1, 3, 4, 4])
+ */
 export const fold: Fold = fn<Fold>(
   { name: "fold", params: `input:tensor outputSize:ints kernelSize:ints ${settings}`, kind: "custom" },
   (v) => {

@@ -181,11 +181,27 @@ const plain = (dims: number): FractionalMaxPool =>
 const withIndices = (dims: number): FractionalMaxPoolWithIndices =>
   fn({ name: `fractionalMaxPool${dims}dWithIndices`, params, kind: "custom" }, (v) => fractional(dims, v));
 
-/** The largest elements of [H, W] windows at pseudo-random distances. */
+/**
+ * The largest elements of [H, W] windows at pseudo-random distances.
+ * @example F.fractionalMaxPool2d(torch.ones(1, 3, 8, 8), 2, { outputSize: 5 }).shape // torch.Size([1, 3, 5, 5])
+ */
 export const fractionalMaxPool2d: FractionalMaxPool = plain(2);
-/** The largest elements of [D, H, W] windows at pseudo-random distances. */
+/**
+ * The largest elements of [D, H, W] windows at pseudo-random distances.
+ * @example
+ * F.fractionalMaxPool3d(torch.ones(1, 3, 8, 8, 8), 2, { outputSize: 5 }).shape // torch.Size([1, 3, 5, 5, 5])
+ */
 export const fractionalMaxPool3d: FractionalMaxPool = plain(3);
-/** `fractionalMaxPool2d` with positions. */
+/**
+ * `fractionalMaxPool2d` with positions.
+ * @example
+ * F.fractionalMaxPool2dWithIndices(torch.ones(1, 3, 8, 8), 2, { outputSize: 5 })[1].shape // torch.Size([1, 3, 5, 5])
+ */
 export const fractionalMaxPool2dWithIndices: FractionalMaxPoolWithIndices = withIndices(2);
-/** `fractionalMaxPool3d` with positions. */
+/**
+ * `fractionalMaxPool3d` with positions.
+ * @example
+ * F.fractionalMaxPool3dWithIndices(torch.ones(1, 3, 8, 8, 8), 2, { outputSize: 5 })[1].shape
+ * // torch.Size([1, 3, 5, 5, 5])
+ */
 export const fractionalMaxPool3dWithIndices: FractionalMaxPoolWithIndices = withIndices(3);

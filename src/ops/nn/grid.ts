@@ -185,7 +185,12 @@ function checkGrid(image: Tensor, grid: Tensor, mode: string): void {
   );
 }
 
-/** The image's values at a grid of coordinates: [N, C, H, W] by [N, h, w, 2] to [N, C, h, w]; -1 and 1 are the borders. */
+/**
+ * The image's values at a grid of coordinates: [N, C, H, W] by [N, h, w, 2] to [N, C, h, w]; -1 and 1 are the borders.
+ * @example
+ * F.gridSample(torch.ones(1, 3, 4, 4), torch.zeros(1, 2, 2, 2), { alignCorners: false }).shape
+ * // torch.Size([1, 3, 2, 2])
+ */
 export const gridSample: GridSample = fn<GridSample>(
   {
     name: "gridSample",
@@ -258,7 +263,12 @@ function checkTheta(theta: Tensor, size: readonly number[]): void {
   );
 }
 
-/** The grid of an affine map for `gridSample`: [N, 2, 3] to [N, H, W, 2]. */
+/**
+ * The grid of an affine map for `gridSample`: [N, 2, 3] to [N, H, W, 2].
+ * @example
+ * F.affineGrid(torch.tensor([[[1, 0, 0], [0, 1, 0]]]), [1, 1, 1, 2], { alignCorners: false })
+ * // tensor([[[[-0.5000, 0.0000], [ 0.5000, 0.0000]]]])
+ */
 export const affineGrid: AffineGrid = fn<AffineGrid>(
   { name: "affineGrid", params: "theta:tensor size:ints alignCorners:bool?=null", kind: "custom" },
   (v) => {

@@ -22,7 +22,10 @@ function exponentials(like: Tensor): Tensor {
   return t.to(like.dtype);
 }
 
-/** A sample over the classes of a dim; with `hard` it is one-hot, with the soft sample's gradient. */
+/**
+ * A sample over the classes of a dim; with `hard` it is one-hot, with the soft sample's gradient.
+ * @example F.gumbelSoftmax(x, { hard: true }).sum(1) // tensor([1., 1.])
+ */
 export const gumbelSoftmax: GumbelSoftmax = fn<GumbelSoftmax>(
   { name: "gumbelSoftmax", params: "logits:tensor tau:float=1 hard:bool=false eps:float=1e-10 dim:int=-1" },
   (v) => {

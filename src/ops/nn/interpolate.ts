@@ -168,7 +168,11 @@ function resized(x: Tensor, v: Values): Tensor {
   return resample(x, all, `${node}Backward0`);
 }
 
-/** [N, C, …] in another size, or scaled by factors. */
+/**
+ * [N, C, …] in another size, or scaled by factors.
+ * Shapes and errors: those of `nn.Upsample`.
+ * @example F.interpolate(torch.tensor([[[1, 2]]]), { scaleFactor: 2 }) // tensor([[[1., 1., 2., 2.]]])
+ */
 export const interpolate: Interpolate = fn<Interpolate>(
   {
     name: "interpolate",
@@ -201,7 +205,11 @@ export type Upsample = Op<
   "size scaleFactor mode alignCorners"
 >;
 
-/** `interpolate` by its old name. */
+/**
+ * `interpolate` by its old name.
+ * Shapes and errors: those of `nn.Upsample`.
+ * @example F.upsample(torch.tensor([[[1, 2]]]), { scaleFactor: 2 }) // tensor([[[1., 1., 2., 2.]]])
+ */
 export const upsample: Upsample = fn<Upsample>(
   {
     name: "upsample",
@@ -219,7 +227,10 @@ export type UpsampleBy = Op<[size?: Dims | null, scaleFactor?: number | readonly
 
 const bySize = "input:tensor size:ints?=null scaleFactor:any?=null";
 
-/** `interpolate` by the nearest pixel. */
+/**
+ * `interpolate` by the nearest pixel.
+ * @example F.upsampleNearest(torch.ones(1, 1, 2, 2), { scaleFactor: 2 }).shape // torch.Size([1, 1, 4, 4])
+ */
 export const upsampleNearest: UpsampleBy = fn<UpsampleBy>(
   { name: "upsampleNearest", params: bySize, kind: "custom" },
   (v) => {
@@ -229,7 +240,10 @@ export const upsampleNearest: UpsampleBy = fn<UpsampleBy>(
   },
 );
 
-/** `interpolate` by two neighbours per dim, with aligned corners. */
+/**
+ * `interpolate` by two neighbours per dim, with aligned corners.
+ * @example F.upsampleBilinear(torch.ones(1, 1, 2, 2), { scaleFactor: 2 }).shape // torch.Size([1, 1, 4, 4])
+ */
 export const upsampleBilinear: UpsampleBy = fn<UpsampleBy>(
   { name: "upsampleBilinear", params: bySize, kind: "custom" },
   (v) => {

@@ -11,7 +11,11 @@ export interface Linear {
   readonly op: OpInfo;
 }
 
-/** `input @ weight.T + bias`; weight is [out, in], or [in] for one output without its dim. */
+/**
+ * `input @ weight.T + bias`; weight is [out, in], or [in] for one output without its dim.
+ * Shapes and errors: those of `nn.Linear`.
+ * @example F.linear(x, torch.ones(2, 3)) // tensor([[ 3., 3.], [12., 12.]])
+ */
 export const linear: Linear = fn<Linear>(
   { name: "linear", params: "input:tensor weight:tensor bias:tensor?=null" },
   (v) => {
@@ -33,7 +37,11 @@ export interface Bilinear {
   readonly op: OpInfo;
 }
 
-/** `out[…, o] = Σ input1[…, i] · weight[o, i, j] · input2[…, j] + bias[o]`. */
+/**
+ * `out[…, o] = Σ input1[…, i] · weight[o, i, j] · input2[…, j] + bias[o]`.
+ * Shapes and errors: those of `nn.Bilinear`.
+ * @example torch.bilinear(torch.ones(2, 3), torch.ones(2, 4), torch.ones(5, 3, 4)).shape // torch.Size([2, 5])
+ */
 export const bilinear: Bilinear = fn<Bilinear>(
   { name: "bilinear", params: "input1:tensor input2:tensor weight:tensor bias:tensor?=null" },
   (v) => {

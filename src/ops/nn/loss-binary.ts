@@ -66,7 +66,11 @@ function needSameDType(t: Tensor | null, dtype: DType): void {
   check(t === null || t.dtype === dtype, () => `Found dtype ${t!.dtype.scalarName} but expected ${dtype.scalarName}`);
 }
 
-/** The cross entropy of probabilities `input` against probabilities `target`. */
+/**
+ * The cross entropy of probabilities `input` against probabilities `target`.
+ * Shapes and errors: those of `nn.BCELoss`.
+ * @example F.binaryCrossEntropy(torch.tensor([0.5, 0.9]), torch.tensor([0, 1])) // tensor(0.3993)
+ */
 export const binaryCrossEntropy: BinaryCrossEntropy = fn<BinaryCrossEntropy>(
   { name: "binaryCrossEntropy", params: `input:tensor target:tensor weight:tensor?=null ${tail}` },
   (v) => {
@@ -148,7 +152,11 @@ export type BinaryCrossEntropyWithLogits = Op<
   "target weight sizeAverage reduce reduction posWeight"
 >;
 
-/** The cross entropy of `sigmoid(input)` against probabilities, without the overflow of the two steps. */
+/**
+ * The cross entropy of `sigmoid(input)` against probabilities, without the overflow of the two steps.
+ * Shapes and errors: those of `nn.BCEWithLogitsLoss`.
+ * @example F.binaryCrossEntropyWithLogits(torch.tensor([0, 2]), torch.tensor([0, 1])) // tensor(0.4100)
+ */
 export const binaryCrossEntropyWithLogits: BinaryCrossEntropyWithLogits = fn<BinaryCrossEntropyWithLogits>(
   {
     name: "binaryCrossEntropyWithLogits",

@@ -168,7 +168,11 @@ const params =
   "input:tensor target:tensor weight:tensor?=null sizeAverage:bool?=null ignoreIndex:int=-100 reduce:bool?=null " +
   "reduction:str='mean'";
 
-/** The negative log-likelihood of class indices, from log-probabilities. */
+/**
+ * The negative log-likelihood of class indices, from log-probabilities.
+ * Shapes and errors: those of `nn.NLLLoss`.
+ * @example F.nllLoss(F.logSoftmax(x, 1), torch.tensor([0n, 2n])) // tensor(1.4076)
+ */
 export const nllLoss: NllLoss = fn<NllLoss>({ name: "nllLoss", params, kind: "custom" }, (v) =>
   nllOf(v.input as Tensor, v.target as Tensor, {
     weight: v.weight as Tensor | null,
@@ -191,7 +195,11 @@ export type CrossEntropy = Op<
   "target weight sizeAverage ignoreIndex reduce reduction labelSmoothing"
 >;
 
-/** The cross entropy of logits against class indices, or against probabilities of the input's shape. */
+/**
+ * The cross entropy of logits against class indices, or against probabilities of the input's shape.
+ * Shapes and errors: those of `nn.CrossEntropyLoss`.
+ * @example F.crossEntropy(x, torch.tensor([0n, 2n])) // tensor(1.4076)
+ */
 export const crossEntropy: CrossEntropy = fn<CrossEntropy>(
   { name: "crossEntropy", params: `${params} labelSmoothing:float=0` },
   (v) => {

@@ -205,7 +205,13 @@ function gradient(g: Tensor, logProbs: Tensor, b: Batch, each: readonly number[]
   return wide.to(logProbs.dtype);
 }
 
-/** The negative log-likelihood of label sequences under [T, N, C] log-probabilities per step, over all alignments. */
+/**
+ * The negative log-likelihood of label sequences under [T, N, C] log-probabilities per step, over all alignments.
+ * Shapes and errors: those of `nn.CTCLoss`.
+ * @example
+ * F.ctcLoss(F.logSoftmax(torch.zeros(4, 1, 3), 2), torch.tensor([[1n, 2n]]), torch.tensor([4n]), torch.tensor([2n]))
+ * // tensor(0.8432)
+ */
 export const ctcLoss: CtcLoss = fn<CtcLoss>(
   {
     name: "ctcLoss",

@@ -24,7 +24,11 @@ type Tail = [sizeAverage?: boolean | null, reduce?: boolean | null, reduction?: 
 /** `pairwiseDistance(x1, x2, p, eps, keepdim)`. */
 export type PairwiseDistance = Op<[x2: Tensor, p?: number, eps?: number, keepdim?: boolean], "x2 p eps keepdim">;
 
-/** The p-norm of `x1 - x2 + eps` over the last dim. */
+/**
+ * The p-norm of `x1 - x2 + eps` over the last dim.
+ * Shapes and errors: those of `nn.PairwiseDistance`.
+ * @example torch.pairwiseDistance(torch.tensor([[0, 0]]), torch.tensor([[3, 4]])) // tensor([5.0000])
+ */
 export const pairwiseDistance: PairwiseDistance = fn<PairwiseDistance>(
   { name: "pairwiseDistance", params: "x1:tensor x2:tensor p:float=2 eps:float=1e-6 keepdim:bool=false" },
   (v) => {
@@ -39,7 +43,11 @@ export const pairwiseDistance: PairwiseDistance = fn<PairwiseDistance>(
 /** `cosineSimilarity(x1, x2, dim, eps)`. */
 export type CosineSimilarity = Op<[x2: Tensor, dim?: number, eps?: number], "x2 dim eps">;
 
-/** The cosine of the angle between two tensors along a dim; norms count as `eps` at least. */
+/**
+ * The cosine of the angle between two tensors along a dim; norms count as `eps` at least.
+ * Shapes and errors: those of `nn.CosineSimilarity`.
+ * @example torch.cosineSimilarity(torch.tensor([[1, 0]]), torch.tensor([[1, 1]])) // tensor([0.7071])
+ */
 export const cosineSimilarity: CosineSimilarity = fn<CosineSimilarity>(
   { name: "cosineSimilarity", params: "x1:tensor x2:tensor dim:int=1 eps:float=1e-8" },
   (v) => {
@@ -60,7 +68,10 @@ export const cosineSimilarity: CosineSimilarity = fn<CosineSimilarity>(
   },
 );
 
-/** The p-norm distance between every pair of rows, in the order of the upper triangle. */
+/**
+ * The p-norm distance between every pair of rows, in the order of the upper triangle.
+ * @example torch.pdist(torch.tensor([[0, 0], [3, 4]])) // tensor([5.])
+ */
 export const pdist: Op<[p?: number], "p"> = fn({ name: "pdist", params: "input:tensor p:float=2" }, (v) => {
   const [x, p] = [v.input as Tensor, v.p as number];
   check(x.dim() === 2, () => `pdist only supports 2D tensors, got: ${x.dim()}D`);
@@ -88,7 +99,11 @@ export type HingeEmbeddingLoss = Op<
   "target margin sizeAverage reduce reduction"
 >;
 
-/** `input` where the target is 1, `max(0, margin - input)` where it is -1. */
+/**
+ * `input` where the target is 1, `max(0, margin - input)` where it is -1.
+ * Shapes and errors: those of `nn.HingeEmbeddingLoss`.
+ * @example F.hingeEmbeddingLoss(torch.tensor([0.3, 0.4]), torch.tensor([1, -1])) // tensor(0.4500)
+ */
 export const hingeEmbeddingLoss: HingeEmbeddingLoss = fn<HingeEmbeddingLoss>(
   { name: "hingeEmbeddingLoss", params: `input:tensor target:tensor margin:float=1 ${tail}` },
   (v) => {
@@ -109,7 +124,11 @@ export type MarginRankingLoss = Op<
   "input2 target margin sizeAverage reduce reduction"
 >;
 
-/** `max(0, -target · (input1 - input2) + margin)`. */
+/**
+ * `max(0, -target · (input1 - input2) + margin)`.
+ * Shapes and errors: those of `nn.MarginRankingLoss`.
+ * @example F.marginRankingLoss(torch.tensor([1]), torch.tensor([2]), torch.tensor([1])) // tensor(1.)
+ */
 export const marginRankingLoss: MarginRankingLoss = fn<MarginRankingLoss>(
   { name: "marginRankingLoss", params: `input1:tensor input2:tensor target:tensor margin:float=0 ${tail}` },
   (v) => {
@@ -133,7 +152,11 @@ export const marginRankingLoss: MarginRankingLoss = fn<MarginRankingLoss>(
 /** `cosineEmbeddingLoss(input1, input2, target, margin, …)`. */
 export type CosineEmbeddingLoss = MarginRankingLoss;
 
-/** `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1. */
+/**
+ * `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1.
+ * Shapes and errors: those of `nn.CosineEmbeddingLoss`.
+ * @example F.cosineEmbeddingLoss(torch.tensor([[1, 0]]), torch.tensor([[0, 1]]), torch.tensor([1])) // tensor(1.)
+ */
 export const cosineEmbeddingLoss: CosineEmbeddingLoss = fn<CosineEmbeddingLoss>(
   { name: "cosineEmbeddingLoss", params: `input1:tensor input2:tensor target:tensor margin:float=0 ${tail}` },
   (v) => {
@@ -163,7 +186,13 @@ export type TripletMarginLoss = Op<
   "positive negative margin p eps swap sizeAverage reduce reduction"
 >;
 
-/** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`, by p-norm distances. */
+/**
+ * `max(0, d(anchor, positive) - d(anchor, negative) + margin)`, by p-norm distances.
+ * Shapes and errors: those of `nn.TripletMarginLoss`.
+ * @example
+ * F.tripletMarginLoss(torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), torch.tensor([[2, 0]]), { margin: 2 })
+ * // tensor(1.)
+ */
 export const tripletMarginLoss: TripletMarginLoss = fn<TripletMarginLoss>(
   {
     name: "tripletMarginLoss",
@@ -206,7 +235,13 @@ export type TripletMarginWithDistanceLoss = Op<
   }
 >;
 
-/** `tripletMarginLoss` with a distance of one's own (default: `pairwiseDistance`). */
+/**
+ * `tripletMarginLoss` with a distance of one's own (default: `pairwiseDistance`).
+ * Shapes and errors: those of `nn.TripletMarginWithDistanceLoss`.
+ * @example
+ * F.tripletMarginWithDistanceLoss(torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), torch.tensor([[2, 0]]), { margin: 2 })
+ * // tensor(1.)
+ */
 export const tripletMarginWithDistanceLoss: TripletMarginWithDistanceLoss = fn<TripletMarginWithDistanceLoss>(
   {
     name: "tripletMarginWithDistanceLoss",
@@ -229,7 +264,11 @@ export type MultilabelSoftMarginLoss = Op<
   "target weight sizeAverage reduce reduction"
 >;
 
-/** The binary cross entropy of logits against one label per class, averaged over classes. */
+/**
+ * The binary cross entropy of logits against one label per class, averaged over classes.
+ * Shapes and errors: those of `nn.MultiLabelSoftMarginLoss`.
+ * @example F.multilabelSoftMarginLoss(torch.tensor([[1, -1]]), torch.tensor([[1, 0]])) // tensor(0.3133)
+ */
 export const multilabelSoftMarginLoss: MultilabelSoftMarginLoss = fn<MultilabelSoftMarginLoss>(
   { name: "multilabelSoftMarginLoss", params: `input:tensor target:tensor weight:tensor?=null ${tail}` },
   (v) => {
@@ -271,7 +310,11 @@ function checkTargets(x: Tensor, t: Tensor, rows: number): void {
   check(fits, () => "target out of range");
 }
 
-/** `Σ max(0, margin - input[target] + input[i])^p / classes` over the other classes `i`. */
+/**
+ * `Σ max(0, margin - input[target] + input[i])^p / classes` over the other classes `i`.
+ * Shapes and errors: those of `nn.MultiMarginLoss`.
+ * @example F.multiMarginLoss(torch.tensor([[0.1, 0.8]]), torch.tensor([1n])) // tensor(0.1500)
+ */
 export const multiMarginLoss: MultiMarginLoss = fn<MultiMarginLoss>(
   {
     name: "multiMarginLoss",
@@ -337,7 +380,11 @@ function multilabelSlopes(x: Tensor, t: Tensor, rows: number, classes: number): 
   return { losses, slopes };
 }
 
-/** Hinge losses between each target class and each other class, over the number of classes. */
+/**
+ * Hinge losses between each target class and each other class, over the number of classes.
+ * Shapes and errors: those of `nn.MultiLabelMarginLoss`.
+ * @example F.multilabelMarginLoss(torch.tensor([[0.1, 0.8]]), torch.tensor([[1n, -1n]])) // tensor(0.1500)
+ */
 export const multilabelMarginLoss: MultilabelMarginLoss = fn<MultilabelMarginLoss>(
   { name: "multilabelMarginLoss", params: `input:tensor target:tensor ${tail}`, kind: "custom" },
   (v) => {

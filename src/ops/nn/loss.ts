@@ -50,7 +50,11 @@ export type MseLoss = Op<
   "target sizeAverage reduce reduction weight"
 >;
 
-/** The mean of squared differences; with `weight`, of weighted ones over the sum of weights. */
+/**
+ * The mean of squared differences; with `weight`, of weighted ones over the sum of weights.
+ * Shapes and errors: those of `nn.MSELoss`.
+ * @example F.mseLoss(torch.tensor([1, 2]), torch.tensor([1, 4])) // tensor(2.)
+ */
 export const mseLoss: MseLoss = fn<MseLoss>({ name: "mseLoss", params: `${pairParams} weight:tensor?=null` }, (v) => {
   const [input, target, weight] = [v.input as Tensor, v.target as Tensor, v.weight as Tensor | null];
   warnSizes(input, target);
@@ -71,7 +75,11 @@ function weighted(each: Tensor, weight: Tensor, reduction: Reduction): Tensor {
   return reduction === "mean" ? products.sum().div(weight.sum()) : reduced(products, reduction);
 }
 
-/** The mean of absolute differences. */
+/**
+ * The mean of absolute differences.
+ * Shapes and errors: those of `nn.L1Loss`.
+ * @example F.l1Loss(torch.tensor([1, 2]), torch.tensor([1, 4])) // tensor(1.)
+ */
 export const l1Loss: MseLoss = fn<MseLoss>({ name: "l1Loss", params: `${pairParams} weight:tensor?=null` }, (v) => {
   const [input, target, weight] = [v.input as Tensor, v.target as Tensor, v.weight as Tensor | null];
   warnSizes(input, target);
@@ -102,7 +110,11 @@ export type SmoothL1Loss = Op<
   "target sizeAverage reduce reduction beta"
 >;
 
-/** Squared below `beta`, absolute above; beta 0 is `l1Loss`. */
+/**
+ * Squared below `beta`, absolute above; beta 0 is `l1Loss`.
+ * Shapes and errors: those of `nn.SmoothL1Loss`.
+ * @example F.smoothL1Loss(torch.tensor([1, 2]), torch.tensor([1, 4])) // tensor(0.7500)
+ */
 export const smoothL1Loss: SmoothL1Loss = fn<SmoothL1Loss>(
   { name: "smoothL1Loss", params: `${pairParams} beta:float=1` },
   (v) => {
@@ -137,7 +149,11 @@ export type HuberLoss = Op<
   "target reduction delta weight"
 >;
 
-/** Squared up to `delta`, linear beyond. */
+/**
+ * Squared up to `delta`, linear beyond.
+ * Shapes and errors: those of `nn.HuberLoss`.
+ * @example F.huberLoss(torch.tensor([1, 2]), torch.tensor([1, 4]), { delta: 0.5 }) // tensor(0.4375)
+ */
 export const huberLoss: HuberLoss = fn<HuberLoss>(
   { name: "huberLoss", params: "input:tensor target:tensor reduction:str='mean' delta:float=1 weight:tensor?=null" },
   (v) => {
@@ -167,7 +183,11 @@ const softMargin = new ElementwiseLoss({
   ],
 });
 
-/** `log(1 + exp(-target · input))` for targets 1 and -1. */
+/**
+ * `log(1 + exp(-target · input))` for targets 1 and -1.
+ * Shapes and errors: those of `nn.SoftMarginLoss`.
+ * @example F.softMarginLoss(torch.tensor([1, -1]), torch.tensor([1, 1])) // tensor(0.8133)
+ */
 export const softMarginLoss: PairLoss = fn<PairLoss>({ name: "softMarginLoss", params: pairParams }, (v) => {
   const reduction = reductionOf(v);
   const [x, t] = broadcastPair(v.input as Tensor, v.target as Tensor);
@@ -187,7 +207,12 @@ export type KlDiv = Op<
   "target sizeAverage reduce reduction logTarget"
 >;
 
-/** The Kullback-Leibler divergence: `input` are log-probabilities, `target` probabilities (or logs, with `logTarget`). */
+/**
+ * The Kullback-Leibler divergence: `input` are log-probabilities, `target` probabilities (or logs, with `logTarget`).
+ * Shapes and errors: those of `nn.KLDivLoss`.
+ * @example
+ * F.klDiv(torch.tensor([[-1, -1]]), torch.tensor([[0.5, 0.5]]), { reduction: "batchmean" }) // tensor(0.3069)
+ */
 export const klDiv: KlDiv = fn<KlDiv>({ name: "klDiv", params: `${pairParams} logTarget:bool=false` }, (v) => {
   const [input, target] = [v.input as Tensor, v.target as Tensor];
   const batch = v.reduction === "batchmean" && v.sizeAverage == null && v.reduce == null;
@@ -219,7 +244,11 @@ export type PoissonNllLoss = Op<
   "target logInput full sizeAverage eps reduce reduction"
 >;
 
-/** The negative log-likelihood of counts under Poisson distributions of rate `exp(input)` (or `input`). */
+/**
+ * The negative log-likelihood of counts under Poisson distributions of rate `exp(input)` (or `input`).
+ * Shapes and errors: those of `nn.PoissonNLLLoss`.
+ * @example F.poissonNllLoss(torch.tensor([0, 1]), torch.tensor([1, 2])) // tensor(0.8591)
+ */
 export const poissonNllLoss: PoissonNllLoss = fn<PoissonNllLoss>(
   {
     name: "poissonNllLoss",
@@ -253,7 +282,11 @@ export type GaussianNllLoss = Op<
   "target var full eps reduction"
 >;
 
-/** The negative log-likelihood of targets under normal distributions of mean `input` and variance `var`. */
+/**
+ * The negative log-likelihood of targets under normal distributions of mean `input` and variance `var`.
+ * Shapes and errors: those of `nn.GaussianNLLLoss`.
+ * @example F.gaussianNllLoss(torch.tensor([1, 2]), torch.tensor([1, 4]), torch.tensor([1, 2])) // tensor(0.6733)
+ */
 export const gaussianNllLoss: GaussianNllLoss = fn<GaussianNllLoss>(
   {
     name: "gaussianNllLoss",

@@ -80,7 +80,10 @@ export type BatchNorm = Op<
   "runningMean runningVar weight bias training momentum eps"
 >;
 
-/** Normalises every channel (dim 1): by the batch's mean and variance in training, else by the running ones. */
+/**
+ * Normalises every channel (dim 1): by the batch's mean and variance in training, else by the running ones.
+ * @example F.batchNorm(torch.tensor([[1], [3]]), null, null, { training: true }) // tensor([[-1.0000], [ 1.0000]])
+ */
 export const batchNorm: BatchNorm = fn<BatchNorm>(
   {
     name: "batchNorm",
@@ -128,7 +131,10 @@ export type InstanceNorm = Op<
   "runningMean runningVar weight bias useInputStats momentum eps"
 >;
 
-/** Normalises every channel of every image by its own mean and variance (or by the running ones). */
+/**
+ * Normalises every channel of every image by its own mean and variance (or by the running ones).
+ * @example F.instanceNorm(torch.tensor([[[1, 3]]])) // tensor([[[-1.0000, 1.0000]]])
+ */
 export const instanceNorm: InstanceNorm = fn<InstanceNorm>(
   {
     name: "instanceNorm",

@@ -38,7 +38,11 @@ function checkNormalizedShape(x: Tensor, shape: readonly number[], weight: Tenso
   );
 }
 
-/** Normalises every slice of the last dims by its mean and variance. */
+/**
+ * Normalises every slice of the last dims by its mean and variance.
+ * Shapes and errors: those of `nn.LayerNorm`.
+ * @example F.layerNorm(x, [3]) // tensor([[-1.2247, 0.0000, 1.2247], [-1.2247, 0.0000, 1.2247]])
+ */
 export const layerNorm: LayerNorm = fn<LayerNorm>(
   {
     name: "layerNorm",
@@ -98,7 +102,11 @@ function checkGroups(x: Tensor, groups: number, weight: Tensor | null, bias: Ten
   );
 }
 
-/** Normalises every group of channels of every image by its mean and variance. */
+/**
+ * Normalises every group of channels of every image by its mean and variance.
+ * Shapes and errors: those of `nn.GroupNorm`.
+ * @example F.groupNorm(torch.tensor([[1, 3, 5, 9]]), 2) // tensor([[-1.0000, 1.0000, -1.0000, 1.0000]])
+ */
 export const groupNorm: GroupNorm = fn<GroupNorm>(
   {
     name: "groupNorm",
@@ -141,7 +149,11 @@ const epsilons: Readonly<Record<string, number>> = {
   float64: 2 ** -52,
 };
 
-/** Divides every slice of the last dims by the root of its mean square. */
+/**
+ * Divides every slice of the last dims by the root of its mean square.
+ * Shapes and errors: those of `nn.RMSNorm`.
+ * @example F.rmsNorm(torch.tensor([3, 4]), [2]) // tensor([0.8485, 1.1314])
+ */
 export const rmsNorm: RmsNorm = fn<RmsNorm>(
   { name: "rmsNorm", params: "input:tensor normalizedShape:ints weight:tensor?=null eps:float?=null" },
   (v) => {
@@ -159,7 +171,11 @@ export const rmsNorm: RmsNorm = fn<RmsNorm>(
 /** `localResponseNorm(input, size, alpha, beta, k)`. */
 export type LocalResponseNorm = Op<[size: number, alpha?: number, beta?: number, k?: number], "size alpha beta k">;
 
-/** Divides by `(k + alpha · mean of squares over neighbouring channels)^beta`. */
+/**
+ * Divides by `(k + alpha · mean of squares over neighbouring channels)^beta`.
+ * Shapes and errors: those of `nn.LocalResponseNorm`.
+ * @example F.localResponseNorm(torch.ones(1, 3, 4), 2).shape // torch.Size([1, 3, 4])
+ */
 export const localResponseNorm: LocalResponseNorm = fn<LocalResponseNorm>(
   { name: "localResponseNorm", params: "input:tensor size:int alpha:float=0.0001 beta:float=0.75 k:float=1" },
   (v) => {
@@ -197,7 +213,10 @@ function volumeMean(squares: Tensor, size: number, widths: readonly number[]): T
 /** `normalize(input, p, dim, eps)`. */
 export type Normalize = Op<[p?: number, dim?: Dims, eps?: number], "p dim eps">;
 
-/** Divides every slice by its p-norm, which counts as `eps` at least. */
+/**
+ * Divides every slice by its p-norm, which counts as `eps` at least.
+ * @example F.normalize(torch.tensor([[3, 4]])) // tensor([[0.6000, 0.8000]])
+ */
 export const normalize: Normalize = fn<Normalize>(
   { name: "normalize", params: "input:tensor p:float=2 dim:ints=[1] eps:float=1e-12" },
   (v) => {

@@ -149,7 +149,10 @@ function checkCircular(self: Tensor, pad: readonly number[]): void {
   }
 }
 
-/** Widens (or crops, by negative widths) the last dims; `pad` is (left, right, top, bottom, …), the last dim first. */
+/**
+ * Widens (or crops, by negative widths) the last dims; `pad` is (left, right, top, bottom, …), the last dim first.
+ * @example F.pad(torch.tensor([1, 2]), [1, 2]) // tensor([0., 1., 2., 0., 0.])
+ */
 export const pad: Op<
   [pad: readonly number[], mode?: "constant" | "reflect" | "replicate" | "circular", value?: number | null],
   "pad mode value"

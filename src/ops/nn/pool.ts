@@ -246,17 +246,41 @@ const maxPoolWithIndices = (dims: number): MaxPoolWithIndices =>
     maxPool(dims, v),
   );
 
-/** The largest element of every window of the last dim. */
+/**
+ * The largest element of every window of the last dim.
+ * Shapes and errors: those of `nn.MaxPool1d`.
+ * @example F.maxPool1d(torch.tensor([[1, 5, 2, 4]]), 2) // tensor([[5., 4.]])
+ */
 export const maxPool1d: MaxPool = maxPoolOp(1);
-/** The largest element of every window of the last two dims. */
+/**
+ * The largest element of every window of the last two dims.
+ * Shapes and errors: those of `nn.MaxPool2d`.
+ * @example F.maxPool2d(x.view(1, 2, 3), [2, 1]) // tensor([[[3., 4., 5.]]])
+ */
 export const maxPool2d: MaxPool = maxPoolOp(2);
-/** The largest element of every window of the last three dims. */
+/**
+ * The largest element of every window of the last three dims.
+ * Shapes and errors: those of `nn.MaxPool3d`.
+ * @example F.maxPool3d(torch.ones(1, 3, 4, 8, 8), 2).shape // torch.Size([1, 3, 2, 4, 4])
+ */
 export const maxPool3d: MaxPool = maxPoolOp(3);
-/** `maxPool1d`, and where in the line each maximum lies. */
+/**
+ * `maxPool1d`, and where in the line each maximum lies.
+ * Shapes and errors: those of `nn.MaxPool1d`.
+ * @example F.maxPool1dWithIndices(torch.tensor([[1, 5, 2, 4]]), 2)[1] // tensor([[1, 3]])
+ */
 export const maxPool1dWithIndices: MaxPoolWithIndices = maxPoolWithIndices(1);
-/** `maxPool2d`, and where in the flattened plane each maximum lies. */
+/**
+ * `maxPool2d`, and where in the flattened plane each maximum lies.
+ * Shapes and errors: those of `nn.MaxPool2d`.
+ * @example F.maxPool2dWithIndices(x.view(1, 2, 3), [2, 1])[1] // tensor([[[3, 4, 5]]])
+ */
 export const maxPool2dWithIndices: MaxPoolWithIndices = maxPoolWithIndices(2);
-/** `maxPool3d`, and where in the flattened volume each maximum lies. */
+/**
+ * `maxPool3d`, and where in the flattened volume each maximum lies.
+ * Shapes and errors: those of `nn.MaxPool3d`.
+ * @example F.maxPool3dWithIndices(torch.ones(1, 3, 4, 8, 8), 2)[1].shape // torch.Size([1, 3, 2, 4, 4])
+ */
 export const maxPool3dWithIndices: MaxPoolWithIndices = maxPoolWithIndices(3);
 
 // ---------------------------------------------------------------- mean
@@ -334,9 +358,17 @@ function avgPool(dims: number): AvgPool {
   );
 }
 
-/** The means of windows of the last two dims. */
+/**
+ * The means of windows of the last two dims.
+ * Shapes and errors: those of `nn.AvgPool2d`.
+ * @example F.avgPool2d(x.view(1, 2, 3), [2, 1]) // tensor([[[1.5000, 2.5000, 3.5000]]])
+ */
 export const avgPool2d: AvgPool = avgPool(2);
-/** The means of windows of the last three dims. */
+/**
+ * The means of windows of the last three dims.
+ * Shapes and errors: those of `nn.AvgPool3d`.
+ * @example F.avgPool3d(torch.ones(1, 3, 4, 8, 8), 2).shape // torch.Size([1, 3, 2, 4, 4])
+ */
 export const avgPool3d: AvgPool = avgPool(3);
 
 /** `avgPool1d(input, kernelSize, stride, padding, ceilMode, countIncludePad)`. */
@@ -345,7 +377,11 @@ export type AvgPool1d = Op<
   "kernelSize stride padding ceilMode countIncludePad"
 >;
 
-/** The means of windows of the last dim. */
+/**
+ * The means of windows of the last dim.
+ * Shapes and errors: those of `nn.AvgPool1d`.
+ * @example torch.avgPool1d(torch.tensor([[1, 3, 5, 7]]), 2) // tensor([[2., 6.]])
+ */
 export const avgPool1d: AvgPool1d = fn<AvgPool1d>({ name: "avgPool1d", params: avgParams, kind: "custom" }, (v) => {
   const x = v.input as Tensor;
   check(
@@ -394,9 +430,20 @@ function lpPool(dims: number): LpPool {
   });
 }
 
-/** `(Σ x^p)^(1/p)` of every window of the last dim. */
+/**
+ * `(Σ x^p)^(1/p)` of every window of the last dim.
+ * Shapes and errors: those of `nn.LPPool1d`.
+ * @example F.lpPool1d(torch.tensor([[3, 4, 0, 2]]), 2, 2) // tensor([[5., 2.]])
+ */
 export const lpPool1d: LpPool = lpPool(1);
-/** `(Σ x^p)^(1/p)` of every window of the last two dims. */
+/**
+ * `(Σ x^p)^(1/p)` of every window of the last two dims.
+ * Shapes and errors: those of `nn.LPPool2d`.
+ * @example F.lpPool2d(torch.tensor([[[3, 4], [0, 0]]]), 2, 2) // tensor([[[5.]]])
+ */
 export const lpPool2d: LpPool = lpPool(2);
-/** `(Σ x^p)^(1/p)` of every window of the last three dims. */
+/**
+ * `(Σ x^p)^(1/p)` of every window of the last three dims.
+ * @example F.lpPool3d(torch.ones(1, 3, 4, 8, 8), 2, 2).shape // torch.Size([1, 3, 2, 4, 4])
+ */
 export const lpPool3d: LpPool = lpPool(3);

@@ -41,7 +41,11 @@ function needRank(op: string, x: Tensor): void {
   );
 }
 
-/** Channels in groups of r² become r × r pixels: [*, C·r², H, W] to [*, C, H·r, W·r]. */
+/**
+ * Channels in groups of r² become r × r pixels: [*, C·r², H, W] to [*, C, H·r, W·r].
+ * Shapes and errors: those of `nn.PixelShuffle`.
+ * @example torch.pixelShuffle(torch.ones(1, 8, 3, 3), 2).shape // torch.Size([1, 2, 6, 6])
+ */
 export const pixelShuffle: Op<[upscaleFactor: number], "upscaleFactor"> = fn(
   { name: "pixelShuffle", params: "input:tensor upscaleFactor:int", kind: "custom" },
   (v) => {
@@ -77,7 +81,11 @@ function unshuffled(x: Tensor, r: number): Tensor {
   );
 }
 
-/** The inverse of `pixelShuffle`: [*, C, H·r, W·r] to [*, C·r², H, W]. */
+/**
+ * The inverse of `pixelShuffle`: [*, C, H·r, W·r] to [*, C·r², H, W].
+ * Shapes and errors: those of `nn.PixelUnshuffle`.
+ * @example torch.pixelUnshuffle(torch.ones(1, 2, 6, 6), 2).shape // torch.Size([1, 8, 3, 3])
+ */
 export const pixelUnshuffle: Op<[downscaleFactor: number], "downscaleFactor"> = fn(
   { name: "pixelUnshuffle", params: "input:tensor downscaleFactor:int", kind: "custom" },
   (v) => {
@@ -116,13 +124,20 @@ function channelShuffled(x: Tensor, groups: number): Tensor {
     .reshape(x.shape);
 }
 
-/** Deals the channels (dim 1) out among groups, so that the next grouped convolution sees all of them. */
+/**
+ * Deals the channels (dim 1) out among groups, so that the next grouped convolution sees all of them.
+ * Shapes and errors: those of `nn.ChannelShuffle`.
+ * @example torch.channelShuffle(torch.arange(4).view(1, 4, 1), 2).flatten() // tensor([0, 2, 1, 3])
+ */
 export const channelShuffle: Op<[groups: number], "groups"> = fn(
   { name: "channelShuffle", params: channelParams },
   (v) => channelShuffled(v.input as Tensor, v.groups as number),
 );
 
-/** `channelShuffle` by its other name. */
+/**
+ * `channelShuffle` by its other name.
+ * @example torch.nativeChannelShuffle(torch.arange(4).view(1, 4, 1), 2).flatten() // tensor([0, 2, 1, 3])
+ */
 export const nativeChannelShuffle: Op<[groups: number], "groups"> = fn(
   { name: "nativeChannelShuffle", params: channelParams },
   (v) => channelShuffled(v.input as Tensor, v.groups as number),

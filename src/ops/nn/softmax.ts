@@ -43,15 +43,27 @@ function family(
   );
 }
 
-/** `exp(x)` over its sum along `dim`. */
+/**
+ * `exp(x)` over its sum along `dim`.
+ * Shapes and errors: those of `nn.Softmax`.
+ * @example F.softmax(torch.tensor([0, 0]), 0) // tensor([0.5000, 0.5000])
+ */
 export const softmax: SoftmaxFunction = family("softmax", "softmax", (x, dim, dtype) => softmaxAlong(x, dim, dtype));
 
-/** `softmax(-x)`. */
+/**
+ * `softmax(-x)`.
+ * Shapes and errors: those of `nn.Softmin`.
+ * @example F.softmin(torch.tensor([0, 1]), 0) // tensor([0.7311, 0.2689])
+ */
 export const softmin: SoftmaxFunction = family("softmin", "softmin", (x, dim, dtype) =>
   softmaxAlong(x.neg(), dim, dtype),
 );
 
-/** The logarithm of `softmax`, without its overflow. */
+/**
+ * The logarithm of `softmax`, without its overflow.
+ * Shapes and errors: those of `nn.LogSoftmax`.
+ * @example F.logSoftmax(torch.tensor([0, 0]), 0) // tensor([-0.6931, -0.6931])
+ */
 export const logSoftmax: SoftmaxFunction = family("logSoftmax", "log_softmax", (x, dim, dtype) =>
   logSoftmaxAlong(x, dim, dtype),
 );

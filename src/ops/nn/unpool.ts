@@ -89,9 +89,23 @@ function maxUnpool(dims: number): MaxUnpool {
   });
 }
 
-/** The inverse of `maxPool1d`, from its values and positions. */
+/**
+ * The inverse of `maxPool1d`, from its values and positions.
+ * Shapes and errors: those of `nn.MaxUnpool1d`.
+ * @example F.maxUnpool1d(torch.tensor([[5, 4]]), torch.tensor([[1n, 3n]]), 2) // tensor([[0., 5., 0., 4.]])
+ */
 export const maxUnpool1d: MaxUnpool = maxUnpool(1);
-/** The inverse of `maxPool2d`, from its values and positions. */
+/**
+ * The inverse of `maxPool2d`, from its values and positions.
+ * Shapes and errors: those of `nn.MaxUnpool2d`.
+ * @example F.maxUnpool2d(torch.tensor([[[5]]]), torch.tensor([[[2n]]]), 2) // tensor([[[0., 0.], [5., 0.]]])
+ */
 export const maxUnpool2d: MaxUnpool = maxUnpool(2);
-/** The inverse of `maxPool3d`, from its values and positions. */
+/**
+ * The inverse of `maxPool3d`, from its values and positions.
+ * Shapes and errors: those of `nn.MaxUnpool3d`.
+ * @example
+ * F.maxUnpool3d(torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1, { dtype: "int64" }), 2).shape
+ * // torch.Size([1, 2, 2, 2])
+ */
 export const maxUnpool3d: MaxUnpool = maxUnpool(3);

@@ -9,7 +9,10 @@ import { composite, elementwise, fn, needTensor, unary } from "../define.ts";
 import { kernel, one, onlyFloat } from "./kernel.ts";
 import { celuOf, randomSlopes, rreluOf, seluOf, thresholdOf } from "./units.ts";
 
-/** Rectified linear unit: `max(x, 0)`; its derivative at 0 is 0. */
+/**
+ * Rectified linear unit: `max(x, 0)`; its derivative at 0 is 0.
+ * @example torch.tensor([-1, 2]).relu() // tensor([0., 2.])
+ */
 export const relu: Unary = one({
   name: "relu",
   refuse: (dtype) => check(dtype !== bool, () => "Boolean inputs not supported for relu"),
@@ -18,7 +21,10 @@ export const relu: Unary = one({
   }),
 });
 
-/** Logistic sigmoid `1 / (1 + exp(-x))`. */
+/**
+ * Logistic sigmoid `1 / (1 + exp(-x))`.
+ * @example torch.zeros(1).sigmoid() // tensor([0.5000])
+ */
 export const sigmoid: Unary = unary({
   name: "sigmoid",
   dtype: "float",
@@ -34,7 +40,10 @@ function inside(x: ir.Expr, lambd: ir.Expr): ir.Expr {
   return ir.and(ir.ge(x, ir.neg(lambd)), ir.le(x, lambd));
 }
 
-/** Elements between `-lambd` and `lambd` become 0. */
+/**
+ * Elements between `-lambd` and `lambd` become 0.
+ * @example torch.hardshrink(torch.tensor([-1, 0.2, 1])) // tensor([-1., 0., 1.])
+ */
 export const hardshrink: Op<[lambd?: number], "lambd"> = elementwise({
   name: "hardshrink",
   params: "lambd:float=0.5",
@@ -48,7 +57,10 @@ export const hardshrink: Op<[lambd?: number], "lambd"> = elementwise({
 /** `threshold(x, threshold, value)`. */
 export type Threshold = Function1<[threshold: Scalar, value: Scalar], ["threshold", "value"]>;
 
-/** Elements that are not above the threshold become `value`. */
+/**
+ * Elements that are not above the threshold become `value`.
+ * @example torch.threshold(torch.tensor([0, 2]), 1, -1) // tensor([-1.,  2.])
+ */
 export const threshold: Threshold = fn(
   { name: "threshold", params: "input:tensor threshold:scalar value:scalar" },
   (v) => thresholdOf(v.input as Tensor, v.threshold as Scalar, v.value as Scalar, false),
@@ -60,18 +72,27 @@ interface Function1<A extends unknown[], N extends unknown[]> {
   readonly op: OpInfo;
 }
 
-/** The continuously differentiable exponential linear unit: `x` above 0, else `alpha * (exp(x / alpha) - 1)`. */
+/**
+ * The continuously differentiable exponential linear unit: `x` above 0, else `alpha * (exp(x / alpha) - 1)`.
+ * @example torch.celu(torch.tensor([-1, 2]), 2) // tensor([-0.7869, 2.0000])
+ */
 export const celu: Function1<[alpha?: number], ["alpha"]> = fn(
   { name: "celu", params: "input:tensor alpha:float=1" },
   (v) => celuOf(v.input as Tensor, v.alpha as number, false),
 );
 
-/** The self-normalising exponential linear unit. */
+/**
+ * The self-normalising exponential linear unit.
+ * @example torch.selu(torch.tensor([-1, 2])) // tensor([-1.1113, 2.1014])
+ */
 export const selu: Function1<[], []> = fn({ name: "selu", params: "input:tensor" }, (v) =>
   seluOf(v.input as Tensor, false),
 );
 
-/** The leaky unit with a slope drawn from `[lower, upper]` for each element in training, else their mean. */
+/**
+ * The leaky unit with a slope drawn from `[lower, upper]` for each element in training, else their mean.
+ * @example torch.rrelu(torch.tensor([-1, 2]), 0.1, 0.3) // tensor([-0.2000, 2.0000])
+ */
 export const rrelu: Function1<[lower?: number, upper?: number, training?: boolean], ["lower", "upper", "training"]> =
   fn({ name: "rrelu", params: `input:tensor ${randomSlopes}` }, (v) => rreluOf(v.input as Tensor, v, false));
 
@@ -83,7 +104,10 @@ const learned = kernel("prelu", 2, (x, weight) => ir.select(ir.gt(x!, 0), x!, ir
   ],
 });
 
-/** `x` above 0, else `weight * x`, with one weight for all or one for each channel (dim 1). */
+/**
+ * `x` above 0, else `weight * x`, with one weight for all or one for each channel (dim 1).
+ * @example torch.prelu(torch.tensor([-1, 2]), torch.tensor([0.1])) // tensor([-0.1000, 2.0000])
+ */
 export const prelu: Op<[weight: Tensor], "weight"> = composite(
   { name: "prelu", params: "weight:tensor" },
   (self, v) => {

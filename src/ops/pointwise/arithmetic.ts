@@ -38,7 +38,11 @@ const addScaled = pointwise("add", 3, (a, b, alpha) => ir.add(a!, ir.mul(alpha!,
 const subKernel = pointwise("sub", 2, (a, b) => ir.sub(a!, b!));
 const subScaled = pointwise("sub", 3, (a, b, alpha) => ir.sub(a!, ir.mul(alpha!, b!)));
 
-/** Elementwise sum, the second operand times `alpha`. */
+/**
+ * Elementwise sum, the second operand times `alpha`. Broadcast; the dtype is the promoted one.
+ * @throws RuntimeError for sizes that cannot be broadcast.
+ * @example torch.tensor([1, 2]).add(torch.tensor([10, 20]), { alpha: 2 }) // tensor([21., 42.])
+ */
 export const add: WithAlpha = elementwise({
   name: "add",
   params: "other:operand * alpha:scalar=1",
@@ -64,7 +68,11 @@ function refuseBools(self: Operand, other: Operand): void {
   );
 }
 
-/** Elementwise difference, the second operand times `alpha`. */
+/**
+ * Elementwise difference, the second operand times `alpha`. Broadcast; the dtype is the promoted one.
+ * @throws RuntimeError for booleans, and for sizes that cannot be broadcast.
+ * @example torch.tensor([5, 7]).sub(2) // tensor([3., 5.])
+ */
 export const sub: WithAlpha = elementwise({
   name: "sub",
   params: "other:operand * alpha:scalar=1",
@@ -81,7 +89,10 @@ export const sub: WithAlpha = elementwise({
     return { kernel: subScaled, operands: [self, other, alpha] };
   },
 });
-/** `sub` by its longer name. */
+/**
+ * `sub` by its longer name.
+ * @example torch.subtract(x, 1) // tensor([[-1., 0., 1.], [ 2., 3., 4.]])
+ */
 export const subtract: WithAlpha = alias("subtract", sub);
 
 /** `rsub(a, b, { alpha })`. */
@@ -95,7 +106,10 @@ const reversed = (node: string) =>
 const rsubTensor = reversed("0");
 const rsubScalar = reversed("1");
 
-/** `other - self * alpha`. */
+/**
+ * `other - self * alpha`.
+ * @example torch.rsub(torch.tensor([1, 2]), 10) // tensor([9., 8.])
+ */
 export const rsub: Rsub = elementwise({
   name: "rsub",
   params: "other:operand * alpha:scalar=1",
@@ -110,9 +124,16 @@ export const rsub: Rsub = elementwise({
   },
 });
 
-/** Elementwise product. */
+/**
+ * Elementwise product. Broadcast; the dtype is the promoted one.
+ * @throws RuntimeError for sizes that cannot be broadcast.
+ * @example torch.tensor([[1], [2]]).mul(torch.tensor([10, 20])) // tensor([[10., 20.], [20., 40.]])
+ */
 export const mul: Binary = binary({ name: "mul", value: (a, b) => ir.mul(a, b) });
-/** `mul` by its longer name. */
+/**
+ * `mul` by its longer name.
+ * @example torch.multiply(x, 2) // tensor([[ 0., 2., 4.], [ 6., 8., 10.]])
+ */
 export const multiply: Binary = alias("multiply", mul);
 
 /** `div(a, b, { roundingMode })`. */
@@ -131,7 +152,12 @@ const rounded = { node: "DivBackward2", grads: [zeroGrad, zeroGrad] };
 const truncated = kernel("div", 2, (a, b) => ir.trunc(ir.div(a!, b!)), rounded);
 const floored = kernel("div", 2, (a, b) => ir.floordiv(a!, b!), rounded);
 
-/** Elementwise quotient: true division, or rounded toward zero or down. */
+/**
+ * Elementwise quotient: true division, or rounded toward zero or down. `roundingMode` null (default), `"trunc"` or
+ * `"floor"`; true division of integers gives the default float dtype. Broadcast.
+ * @throws RuntimeError "ZeroDivisionError" for integers divided by 0 with a rounding mode.
+ * @example torch.tensor([7, -7]).div(2, { roundingMode: "floor" }) // tensor([ 3., -4.])
+ */
 export const div: Div = elementwise({
   name: "div",
   params: "other:operand * roundingMode:str?=null",
@@ -150,10 +176,16 @@ export const div: Div = elementwise({
     return { kernel: mode === "trunc" ? truncated : floored, operands: narrowed(operands) };
   },
 });
-/** `div` by its longer name. */
+/**
+ * `div` by its longer name.
+ * @example torch.divide(x, 2) // tensor([[0.0000, 0.5000, 1.0000], [1.5000, 2.0000, 2.5000]])
+ */
 export const divide: Div = alias("divide", div);
 
-/** Elementwise quotient in floats. */
+/**
+ * Elementwise quotient in floats. Broadcast.
+ * @example torch.tensor([1n]).trueDivide(2) // tensor([0.5000])
+ */
 export const trueDivide: Binary = elementwise({
   name: "trueDivide",
   params: "other:operand",
@@ -167,7 +199,11 @@ const floorQuotient = kernel("floorDivide", 2, (a, b) => ir.floordiv(a!, b!), {
   missing: [unknown, unknown],
 });
 
-/** Elementwise quotient, rounded down: Python's `//`. */
+/**
+ * Elementwise quotient, rounded down: Python's `//`. Broadcast.
+ * @throws RuntimeError "ZeroDivisionError" for integers divided by 0.
+ * @example torch.tensor([7, -7]).floorDivide(2) // tensor([ 3., -4.])
+ */
 export const floorDivide: Binary = elementwise({
   name: "floorDivide",
   params: "other:operand",
@@ -181,7 +217,11 @@ export const floorDivide: Binary = elementwise({
 
 const negated = kernel("neg", 1, (x) => ir.neg(x!));
 
-/** Elementwise negation. */
+/**
+ * Elementwise negation.
+ * @throws RuntimeError for booleans.
+ * @example torch.tensor([1, -2]).neg() // tensor([-1.,  2.])
+ */
 export const neg: Unary = one({
   name: "neg",
   refuse: (dtype) =>
@@ -193,7 +233,10 @@ export const neg: Unary = one({
     ),
   kernel: negated,
 });
-/** `neg` by its longer name. */
+/**
+ * `neg` by its longer name.
+ * @example torch.negative(x) // tensor([[-0., -1., -2.], [-3., -4., -5.]])
+ */
 export const negative: Unary = alias("negative", neg);
 
 /** `addcmul(self, tensor1, tensor2, { value })`. */
@@ -216,7 +259,10 @@ const plusQuotient = kernel("addcdiv", 4, (x, a, b, value) => ir.add(x!, ir.div(
   ],
 });
 
-/** `self + value * tensor1 * tensor2`. */
+/**
+ * `self + value * tensor1 * tensor2`. Broadcast; `value` 1.
+ * @example torch.zeros(2).addcmul(torch.tensor([1, 2]), torch.tensor([3, 4]), { value: 2 }) // tensor([ 6., 16.])
+ */
 export const addcmul: Addc = elementwise({
   name: "addcmul",
   params: "tensor1:tensor tensor2:tensor * value:scalar=1",
@@ -228,7 +274,11 @@ export const addcmul: Addc = elementwise({
   },
 });
 
-/** `self + value * tensor1 / tensor2`. */
+/**
+ * `self + value * tensor1 / tensor2`. Broadcast; `value` 1.
+ * @throws RuntimeError for integers.
+ * @example torch.zeros(2).addcdiv(torch.tensor([6, 8]), torch.tensor([3, 4])) // tensor([2., 2.])
+ */
 export const addcdiv: Addc = elementwise({
   name: "addcdiv",
   params: "tensor1:tensor tensor2:tensor * value:scalar=1",

@@ -71,7 +71,12 @@ function limited(name: string, self: Tensor, limits: readonly Operand[]): Operan
   return operands.map((x) => (isTensor(x) ? x : scalarTo(x, dtype)));
 }
 
-/** Elements below `min` become `min`, those above `max` become `max`. */
+/**
+ * Elements below `min` become `min`, those above `max` become `max`. Bounds are numbers or tensors, or null; NaN stays.
+ * No gradient flows where a bound was taken.
+ * @throws RuntimeError where neither is given.
+ * @example torch.tensor([-1, 0.5, 2]).clamp(0, 1) // tensor([0.0000, 0.5000, 1.0000])
+ */
 export const clamp: Clamp = elementwise({
   name: "clamp",
   params: "min:operand?=null max:operand?=null",
@@ -89,13 +94,19 @@ export const clamp: Clamp = elementwise({
     return { kernel: both[isTensor(min) || isTensor(max) ? 1 : 0]!, operands };
   },
 });
-/** `clamp` by NumPy's name. */
+/**
+ * `clamp` by NumPy's name.
+ * @example x.clip(1, 4) // tensor([[1., 1., 2.], [3., 4., 4.]])
+ */
 export const clip: Clamp = alias("clip", clamp);
 
 const minKernel = oneLimit("clampMin", [0, 1], ...lower);
 const maxKernel = oneLimit("clampMax", [0, 1], ...upper);
 
-/** Elements below `min` become `min`. */
+/**
+ * Elements below `min` become `min`.
+ * @example x.clampMin(2) // tensor([[2., 2., 2.], [3., 4., 5.]])
+ */
 export const clampMin: OpInplace<[min: Operand], "min"> = elementwise({
   name: "clampMin",
   params: "min:operand",
@@ -104,7 +115,10 @@ export const clampMin: OpInplace<[min: Operand], "min"> = elementwise({
     operands: limited("clampMin", self, [v.min as Operand]),
   }),
 });
-/** Elements above `max` become `max`. */
+/**
+ * Elements above `max` become `max`.
+ * @example x.clampMax(2) // tensor([[0., 1., 2.], [2., 2., 2.]])
+ */
 export const clampMax: OpInplace<[max: Operand], "max"> = elementwise({
   name: "clampMax",
   params: "max:operand",
@@ -116,13 +130,19 @@ export const clampMax: OpInplace<[max: Operand], "max"> = elementwise({
 
 type OfTwo = Op<[other: Tensor], "other">;
 
-/** The greater of two elements; NaN if either is. Equal ones share the gradient. */
+/**
+ * The greater of two elements; NaN if either is. Equal ones share the gradient. Broadcast.
+ * @example torch.tensor([1, 5]).maximum(torch.tensor([3, 2])) // tensor([3., 5.])
+ */
 export const maximum: OfTwo = two({
   name: "maximum",
   inplace: false,
   kernel: kernel("maximum", 2, (a, b) => ir.max(a!, b!)),
 });
-/** The lesser of two elements; NaN if either is. Equal ones share the gradient. */
+/**
+ * The lesser of two elements; NaN if either is. Equal ones share the gradient. Broadcast.
+ * @example torch.tensor([1, 5]).minimum(torch.tensor([3, 2])) // tensor([1., 2.])
+ */
 export const minimum: OfTwo = two({
   name: "minimum",
   inplace: false,
@@ -142,9 +162,15 @@ function ignoringNan(name: string, choose: Limit, wins: Limit): OfTwo {
   });
 }
 
-/** The greater of two elements; the other one where one is NaN. */
+/**
+ * The greater of two elements; the other one where one is NaN. Broadcast.
+ * @example torch.tensor([NaN, 5]).fmax(torch.tensor([3, 2])) // tensor([3., 5.])
+ */
 export const fmax: OfTwo = ignoringNan("fmax", ir.max, ir.ge);
-/** The lesser of two elements; the other one where one is NaN. */
+/**
+ * The lesser of two elements; the other one where one is NaN. Broadcast.
+ * @example torch.tensor([NaN, 5]).fmin(torch.tensor([3, 2])) // tensor([3., 2.])
+ */
 export const fmin: OfTwo = ignoringNan("fmin", ir.min, ir.le);
 
 const finite: GradRule = (g, [x]) => ir.mul(g, ir.select(isFiniteExpr(x!), 1, 0));
@@ -172,7 +198,10 @@ const replaceNonFinite: NanToNum = elementwise({
 });
 const replaceInPlace = inplaceOf(replaceNonFinite);
 
-/** NaN becomes `nan`, infinities `posinf` and `neginf`; by default 0 and the largest finite numbers. */
+/**
+ * NaN becomes `nan`, infinities `posinf` and `neginf`; by default 0 and the largest finite numbers.
+ * @example torch.tensor([NaN, 1]).nanToNum() // tensor([0., 1.])
+ */
 export const nanToNum: NanToNum = withWrite(replaceNonFinite, (self, ...args) => {
   if (self.dtype.isFloatingPoint) return replaceInPlace(self, ...args);
   // Integers are left alone, also where their memory could not be written elementwise; it counts as a write.
@@ -200,7 +229,11 @@ const [lerpScalar, lerpTensor] = [0, 1].map((n) =>
   }),
 );
 
-/** `self + weight * (end - self)`. */
+/**
+ * `self + weight * (end - self)`. `weight` is a number or a tensor. Broadcast.
+ * @throws RuntimeError where the dtypes differ.
+ * @example torch.tensor([0]).lerp(torch.tensor([10]), 0.25) // tensor([2.5000])
+ */
 export const lerp: OpInplace<[end: Tensor, weight: Operand], "end weight"> = elementwise({
   name: "lerp",
   params: "end:tensor weight:operand",

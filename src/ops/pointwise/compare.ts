@@ -19,27 +19,60 @@ function comparison(name: string, value: (a: ir.Value, b: ir.Value) => ir.Expr):
   });
 }
 
-/** Whether elements are equal. */
+/**
+ * Whether elements are equal. Broadcast; the result is bool. `torch.equal` asks about whole tensors.
+ * @example torch.tensor([1, 2]).eq(2) // tensor([False,  True])
+ */
 export const eq: Binary = comparison("eq", ir.eq);
-/** Whether elements differ. */
+/**
+ * Whether elements differ. Broadcast; the result is bool.
+ * @example torch.tensor([1, 2]).ne(2) // tensor([ True, False])
+ */
 export const ne: Binary = comparison("ne", ir.ne);
-/** `ne` by its longer name. */
+/**
+ * `ne` by its longer name.
+ * @example x.notEqual(2) // tensor([[ True, True, False], [ True, True, True]])
+ */
 export const notEqual: Binary = alias("notEqual", ne);
-/** Whether elements are less. */
+/**
+ * Whether elements are less. Broadcast; the result is bool.
+ * @example torch.tensor([1, 2]).lt(2) // tensor([ True, False])
+ */
 export const lt: Binary = comparison("lt", ir.lt);
-/** `lt` by its longer name. */
+/**
+ * `lt` by its longer name.
+ * @example x.less(2) // tensor([[ True, True, False], [False, False, False]])
+ */
 export const less: Binary = alias("less", lt);
-/** Whether elements are less or equal. */
+/**
+ * Whether elements are less or equal. Broadcast; the result is bool.
+ * @example torch.tensor([1, 2]).le(1) // tensor([ True, False])
+ */
 export const le: Binary = comparison("le", ir.le);
-/** `le` by its longer name. */
+/**
+ * `le` by its longer name.
+ * @example x.lessEqual(2) // tensor([[ True, True, True], [False, False, False]])
+ */
 export const lessEqual: Binary = alias("lessEqual", le);
-/** Whether elements are greater. */
+/**
+ * Whether elements are greater. Broadcast; the result is bool.
+ * @example torch.tensor([1, 2]).gt(1) // tensor([False,  True])
+ */
 export const gt: Binary = comparison("gt", ir.gt);
-/** `gt` by its longer name. */
+/**
+ * `gt` by its longer name.
+ * @example x.greater(2) // tensor([[False, False, False], [ True, True, True]])
+ */
 export const greater: Binary = alias("greater", gt);
-/** Whether elements are greater or equal. */
+/**
+ * Whether elements are greater or equal. Broadcast; the result is bool.
+ * @example torch.tensor([1, 2]).ge(2) // tensor([False,  True])
+ */
 export const ge: Binary = comparison("ge", ir.ge);
-/** `ge` by its longer name. */
+/**
+ * `ge` by its longer name.
+ * @example x.greaterEqual(2) // tensor([[False, False, True], [ True, True, True]])
+ */
 export const greaterEqual: Binary = alias("greaterEqual", ge);
 
 const isInfinite = (x: ir.Expr): ir.Expr => ir.and(ir.eq(x, x), ir.ne(ir.sub(x, x), 0));
@@ -47,18 +80,36 @@ const isInfinite = (x: ir.Expr): ir.Expr => ir.and(ir.eq(x, x), ir.ne(ir.sub(x, 
 const question = (name: string, value: (x: ir.Expr) => ir.Expr): UnaryOnly =>
   one({ name, inplace: false, kernel: kernel(name, 1, (x) => value(x!), { dtype: "bool" }) });
 
-/** Whether elements are NaN. */
+/**
+ * Whether elements are NaN.
+ * @example torch.tensor([NaN, 1]).isnan() // tensor([ True, False])
+ */
 export const isnan: UnaryOnly = question("isnan", (x) => ir.ne(x, x));
-/** Whether elements are infinite. */
+/**
+ * Whether elements are infinite.
+ * @example torch.tensor([Infinity, 1]).isinf() // tensor([ True, False])
+ */
 export const isinf: UnaryOnly = question("isinf", isInfinite);
-/** Whether elements are neither infinite nor NaN. */
+/**
+ * Whether elements are neither infinite nor NaN.
+ * @example torch.tensor([NaN, 1]).isfinite() // tensor([False,  True])
+ */
 export const isfinite: UnaryOnly = question("isfinite", isFiniteExpr);
-/** Whether elements are positive infinity. */
+/**
+ * Whether elements are positive infinity.
+ * @example torch.isposinf(torch.tensor([Infinity, 1])) // tensor([ True, False])
+ */
 export const isposinf: UnaryOnly = question("isposinf", (x) => ir.and(isInfinite(x), ir.gt(x, 0)));
-/** Whether elements are negative infinity. */
+/**
+ * Whether elements are negative infinity.
+ * @example torch.isneginf(torch.tensor([-Infinity, 1])) // tensor([ True, False])
+ */
 export const isneginf: UnaryOnly = question("isneginf", (x) => ir.and(isInfinite(x), ir.lt(x, 0)));
 
-/** Whether elements are real: all of a tensor that is not complex, else those without an imaginary part. */
+/**
+ * Whether elements are real: all of a tensor that is not complex, else those without an imaginary part.
+ * @example torch.isreal(torch.tensor([1, 2])) // tensor([True, True])
+ */
 export const isreal: UnaryOnly = composite({ name: "isreal" }, (self) =>
   self.dtype.isComplex ? imag(self.detach()).eq(0) : self.newOnes(self.shape, { dtype: "bool" }),
 );
@@ -72,7 +123,11 @@ const within = kernel(
   { dtype: "bool" },
 );
 
-/** Whether `|self - other| <= atol + rtol * |other|`, elementwise. */
+/**
+ * Whether `|self - other| <= atol + rtol * |other|`, elementwise. `rtol` 1e-5, `atol` 1e-8; NaN equals NaN with
+ * `equalNan`.
+ * @example torch.tensor([1]).isclose(torch.tensor([1.000001])) // tensor([True])
+ */
 export const isclose: Op<
   [other: Tensor, rtol?: number, atol?: number, equalNan?: boolean],
   "other rtol atol equalNan"

@@ -23,7 +23,10 @@ const exponents = kernel("frexp", 1, (x) => ir.select(regular(x!), exponentOf(x!
 export type Frexp = NamedTuple<Tensor, readonly ["mantissa", "exponent"]>;
 const result = namedTuple("frexp", ["mantissa", "exponent"]);
 
-/** Each element as `mantissa * 2 ** exponent`, the mantissa's size from 1/2 to 1. */
+/**
+ * Each element as `mantissa * 2 ** exponent`, the mantissa's size from 1/2 to 1.
+ * @example torch.frexp(torch.tensor([6])).mantissa // tensor([0.7500])
+ */
 export const frexp: Op<[], "", unknown, Frexp> = custom({ name: "frexp" }, (self) => {
   check(self.dtype.isFloatingPoint, () => "torch.frexp() only supports floating-point dtypes");
   const [mantissa, exponent] = unrecorded(() => [mantissas.apply([self]), exponents.apply([self]).to(int32)] as const);

@@ -48,7 +48,12 @@ function powerKernel(self: Operand, exponent: Operand): Kernel {
   return (dtype.category === "float" || e > 0 ? shortcuts.get(e) : undefined) ?? scalarExponent;
 }
 
-/** Elementwise power of a tensor or number to a tensor or number. */
+/**
+ * Elementwise power of a tensor or number to a tensor or number. Broadcast.
+ * @throws RuntimeError "Integers to negative integer powers are not allowed."
+ * @example torch.tensor([2, 3]).pow(2) // tensor([4., 9.])
+ * @example torch.pow(2, torch.tensor([3])) // tensor([8.])
+ */
 export const pow: Binary = elementwise({
   name: "pow",
   params: "exponent:operand",
@@ -61,7 +66,10 @@ export const pow: Binary = elementwise({
 
 const widened = (x: Operand): Operand => (isTensor(x) ? x.to(float64) : Number(x));
 
-/** `pow` computed in float64, whatever the operands. */
+/**
+ * `pow` computed in float64, whatever the operands.
+ * @example torch.tensor([2]).floatPower(3) // tensor([8.], dtype=torch.float64)
+ */
 export const floatPower: Binary = withWrite<Binary>(
   elementwise({
     name: "floatPower",
@@ -84,13 +92,19 @@ export const floatPower: Binary = withWrite<Binary>(
   },
 );
 
-/** The square of each element. */
+/**
+ * The square of each element.
+ * @example torch.tensor([-3]).square() // tensor([9.])
+ */
 export const square: Unary = elementwise({
   name: "square",
   kernel: (self) => ({ kernel: shortcuts.get(2)!, operands: [needTensor("square", self), 2] }),
 });
 
-/** The square root; its derivative at 0 is infinite. */
+/**
+ * The square root; its derivative at 0 is infinite. NaN of negative numbers; integers give floats.
+ * @example torch.tensor([4, 9]).sqrt() // tensor([2., 3.])
+ */
 export const sqrt: Unary = unary({
   name: "sqrt",
   dtype: "float",
@@ -98,7 +112,10 @@ export const sqrt: Unary = unary({
   grad: (g, { out }) => ir.div(g, ir.mul(2, out)),
 });
 
-/** One over the square root. */
+/**
+ * One over the square root.
+ * @example torch.tensor([4]).rsqrt() // tensor([0.5000])
+ */
 export const rsqrt: Unary = unary({
   name: "rsqrt",
   dtype: "float",
@@ -106,7 +123,10 @@ export const rsqrt: Unary = unary({
   grad: (g, { out }) => ir.mul(ir.mul(-0.5, g), ir.mul(ir.mul(out, out), out)),
 });
 
-/** One over each element. */
+/**
+ * One over each element. Integers give floats.
+ * @example torch.tensor([4]).reciprocal() // tensor([0.2500])
+ */
 export const reciprocal: Unary = unary({
   name: "reciprocal",
   dtype: "float",
@@ -114,7 +134,10 @@ export const reciprocal: Unary = unary({
   grad: (g, { out }) => ir.mul(ir.neg(g), ir.mul(out, out)),
 });
 
-/** `self * 2 ** other`. */
+/**
+ * `self * 2 ** other`.
+ * @example torch.ldexp(torch.tensor([1, 3]), torch.tensor([2])) // tensor([ 4., 12.])
+ */
 export const ldexp: OpInplace<[other: Tensor], "other"> = composite(
   { name: "ldexp", params: "other:tensor", inplace: true },
   (self, v) => {

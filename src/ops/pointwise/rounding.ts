@@ -23,16 +23,31 @@ const step = (name: string, value: (x: ir.Expr) => ir.Expr): Unary =>
     kernel: kernel(name, 1, (x) => value(x!), { grads: [zeroGrad] }),
   });
 
-/** The largest integer that is not greater. */
+/**
+ * The largest integer that is not greater.
+ * @example torch.tensor([1.5, -1.5]).floor() // tensor([ 1., -2.])
+ */
 export const floor: Unary = step("floor", ir.floor);
-/** The smallest integer that is not less. */
+/**
+ * The smallest integer that is not less.
+ * @example torch.tensor([1.5, -1.5]).ceil() // tensor([ 2., -1.])
+ */
 export const ceil: Unary = step("ceil", ir.ceil);
-/** The integer part. */
+/**
+ * The integer part.
+ * @example torch.tensor([1.5, -1.5]).trunc() // tensor([ 1., -1.])
+ */
 export const trunc: Unary = step("trunc", ir.trunc);
-/** `trunc` by NumPy's name. */
+/**
+ * `trunc` by NumPy's name.
+ * @example torch.fix(torch.tensor([-1.5, 1.5])) // tensor([-1., 1.])
+ */
 export const fix: Unary = alias("fix", trunc);
 
-/** The fractional part, with the sign of the element. */
+/**
+ * The fractional part, with the sign of the element.
+ * @example torch.tensor([1.5, -1.5]).frac() // tensor([ 0.5000, -0.5000])
+ */
 export const frac: Unary = one({
   name: "frac",
   refuse: onlyFloat("frac_cpu"),
@@ -50,7 +65,11 @@ const decimal = { node: "RoundBackward1", grads: [zeroGrad, zeroGrad] };
 const fraction = kernel("round", 2, (x, ten) => ir.div(ir.rint(ir.mul(x!, ten!)), ten!), decimal);
 const tens = kernel("round", 2, (x, ten) => ir.mul(ir.rint(ir.div(x!, ten!)), ten!), decimal);
 
-/** The nearest integer, or number of so many decimals; halves go to the even one. */
+/**
+ * The nearest integer, or number of so many decimals; halves go to the even one.
+ * @example torch.tensor([0.5, 1.5]).round() // tensor([0., 2.])
+ * @example torch.tensor([1.25]).round({ decimals: 1 }) // tensor([1.2000])
+ */
 export const round: Round = elementwise({
   name: "round",
   params: "* decimals:int=0",
@@ -90,7 +109,11 @@ function checkDivisor(name: string, self: Operand, other: Operand): void {
   refuseZeroDivision(self, other);
 }
 
-/** The remainder with the sign of the divisor: Python's `%`. */
+/**
+ * The remainder with the sign of the divisor: Python's `%`. Broadcast.
+ * @throws RuntimeError "ZeroDivisionError" for integers divided by 0.
+ * @example torch.tensor([-3]).remainder(2) // tensor([1.])
+ */
 export const remainder: Binary = elementwise({
   name: "remainder",
   params: "other:operand",
@@ -103,7 +126,11 @@ export const remainder: Binary = elementwise({
   },
 });
 
-/** The remainder with the sign of the dividend: C's `fmod`. */
+/**
+ * The remainder with the sign of the dividend: C's `fmod`. Broadcast.
+ * @throws RuntimeError "ZeroDivisionError" for integers divided by 0.
+ * @example torch.tensor([-3]).fmod(2) // tensor([-1.])
+ */
 export const fmod: Binary = elementwise({
   name: "fmod",
   params: "other:operand",

@@ -24,7 +24,12 @@ export interface Where {
 
 const chosen = kernel("where", 3, (_, a, b) => ir.select(ir.loadBool(0), a!, b!));
 
-/** Elements of `input` where the condition holds, else of `other`; the condition alone gives its positions. */
+/**
+ * Elements of `input` where the condition holds, else of `other`; the condition alone gives its positions. Broadcast.
+ * `x.where(condition, other)` is the method.
+ * @throws RuntimeError for a condition that is not bool.
+ * @example torch.where(torch.tensor([true, false]), torch.tensor([1, 2]), 0) // tensor([1., 0.])
+ */
 export const where: Where = custom(
   { name: "where", params: ["input:operand other:operand", ""], receiver: 1 },
   (condition, v, which) => {
@@ -61,7 +66,12 @@ function fillValue(value: Operand, dtype: DType): Operand {
   return value.dtype === dtype ? value : value.to(dtype);
 }
 
-/** `value` where the mask holds, else the element. */
+/**
+ * `value` where the mask holds, else the element. The mask is bool and broadcast; `value` a number or a tensor without
+ * dims.
+ * @throws RuntimeError for a mask that is not bool.
+ * @example torch.tensor([1, 2]).maskedFill(torch.tensor([true, false]), 0) // tensor([0., 2.])
+ */
 export const maskedFill: OpInplace<[mask: Tensor, value: Operand], "mask value"> = elementwise({
   name: "maskedFill",
   params: "mask:tensor value:operand",

@@ -8,31 +8,49 @@ import type { Binary, OpInplace, Unary } from "../call.ts";
 import { composite, elementwise, needTensor, unary } from "../define.ts";
 import { alias, type Kernel, kernel, noBool, one, type UnaryOnly, zeroGrad } from "./kernel.ts";
 
-/** The absolute value; its derivative at 0 is 0. */
+/**
+ * The absolute value; its derivative at 0 is 0.
+ * @example torch.tensor([-1, 2]).abs() // tensor([1., 2.])
+ */
 export const abs: Unary = one({
   name: "abs",
   refuse: noBool("abs_cpu"),
   kernel: kernel("abs", 1, (x) => ir.abs(x!), { grads: [(g, [x]) => ir.mul(g, ir.sign(x!))] }),
 });
-/** `abs` by its longer name. */
+/**
+ * `abs` by its longer name.
+ * @example torch.absolute(torch.tensor([-1, 2])) // tensor([1., 2.])
+ */
 export const absolute: Unary = alias("absolute", abs);
 
-/** The tensor itself. */
+/**
+ * The tensor itself.
+ * @example torch.positive(torch.tensor([-1, 2])) // tensor([-1., 2.])
+ */
 export const positive: UnaryOnly = composite({ name: "positive" }, (self) => {
   check(self.dtype !== bool, () => "The `+` operator, on a bool tensor is not supported.");
   return self;
 });
 
-/** -1, 0 or 1. */
+/**
+ * -1, 0 or 1.
+ * @example torch.tensor([-3, 0, 2]).sign() // tensor([-1.,  0.,  1.])
+ */
 export const sign: Unary = unary({ name: "sign", value: (x) => ir.sign(x), grad: () => 0 });
-/** `sign`, and for complex numbers the one of absolute value 1 in the same direction. */
+/**
+ * `sign`, and for complex numbers the one of absolute value 1 in the same direction.
+ * @example torch.sgn(torch.tensor([-3, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export const sgn: Unary = unary({ name: "sgn", value: (x) => ir.sign(x), grad: () => 0 });
 
 const negativeZero = (x: ir.Expr): ir.Expr => ir.and(ir.eq(x, 0), ir.lt(ir.div(1, x), 0));
 const floatSignbit = kernel("signbit", 1, (x) => ir.or(ir.lt(x!, 0), negativeZero(x!)), { dtype: "bool" });
 const plainSignbit = kernel("signbit", 1, (x) => ir.lt(x!, 0), { dtype: "bool" });
 
-/** Whether the sign bit is set: that of -0 too. */
+/**
+ * Whether the sign bit is set: that of -0 too.
+ * @example torch.signbit(torch.tensor([-3, 2])) // tensor([ True, False])
+ */
 export const signbit: UnaryOnly = elementwise({
   name: "signbit",
   inplace: false,
@@ -51,7 +69,10 @@ const withSign = (node: number): Kernel =>
 const signOfTensor = withSign(0);
 const signOfScalar = withSign(1);
 
-/** The magnitudes of one operand with the signs of the other. */
+/**
+ * The magnitudes of one operand with the signs of the other.
+ * @example torch.tensor([1, 2]).copysign(torch.tensor([-1, 1])) // tensor([-1.,  2.])
+ */
 export const copysign: Binary = elementwise({
   name: "copysign",
   params: "other:operand",
@@ -67,7 +88,10 @@ const heavisideStep = kernel("heaviside", 2, (x, values) => ir.select(ir.eq(x!, 
   missing: [unknown, unknown],
 });
 
-/** The step function: 0 below 0, 1 above, `values` at 0. */
+/**
+ * The step function: 0 below 0, 1 above, `values` at 0.
+ * @example torch.tensor([-1, 0, 2]).heaviside(torch.tensor([0.5])) // tensor([0.0000, 0.5000, 1.0000])
+ */
 export const heaviside: OpInplace<[values: Tensor], "values"> = elementwise({
   name: "heaviside",
   params: "values:tensor",

@@ -7,19 +7,34 @@ import type { OpInfo, OpInplace, Unary } from "../call.ts";
 import { elementwise, needTensor, unary } from "../define.ts";
 import { type Kernel, kernel, onlyFloat, two, withWrite } from "./kernel.ts";
 
-/** The error function. */
+/**
+ * The error function.
+ * @example torch.zeros(1).erf() // tensor([0.])
+ */
 export const erf: Unary = unary({ name: "erf", dtype: "float", value: (x) => ir.erf(x) });
-/** `1 - erf(x)`, exact where that is small. */
+/**
+ * `1 - erf(x)`, exact where that is small.
+ * @example torch.erfc(torch.tensor([0, 1])) // tensor([1.0000, 0.1573])
+ */
 export const erfc: Unary = unary({ name: "erfc", dtype: "float", value: (x) => ir.call("erfc", x) });
-/** The inverse of `erf`. */
+/**
+ * The inverse of `erf`.
+ * @example torch.erfinv(torch.tensor([0, 0.5])) // tensor([0.0000, 0.4769])
+ */
 export const erfinv: Unary = unary({
   name: "erfinv",
   dtype: "float",
   value: (x) => ir.call("erfinv", x),
 });
-/** The logarithm of the absolute value of the gamma function. */
+/**
+ * The logarithm of the absolute value of the gamma function.
+ * @example torch.tensor([1, 3]).lgamma() // tensor([0.0000, 0.6931])
+ */
 export const lgamma: Unary = unary({ name: "lgamma", dtype: "float", value: (x) => ir.call("lgamma", x) });
-/** The modified Bessel function of the first kind, of order 0. */
+/**
+ * The modified Bessel function of the first kind, of order 0.
+ * @example torch.i0(torch.tensor([0, 1])) // tensor([1.0000, 1.2661])
+ */
 export const i0: Unary = unary({ name: "i0", node: "I0", dtype: "float", value: (x) => ir.call("i0", x) });
 
 /** `polygamma(n, x)`; as a method `x.polygamma(n)`. */
@@ -55,7 +70,10 @@ const trigamma = (x: ir.Expr): ir.Expr => {
   return ir.select(below, ir.sub(ir.div(pi2, ir.mul(sine, sine)), series), series);
 };
 
-/** The derivative of `lgamma`. */
+/**
+ * The derivative of `lgamma`.
+ * @example torch.digamma(torch.tensor([1])) // tensor([-0.5772])
+ */
 export const digamma: Unary = unary({
   name: "digamma",
   dtype: "float",
@@ -88,7 +106,10 @@ function polygammaOf(n: unknown, x: Tensor): { kernel: Kernel; operands: Operand
   return { kernel: n === 0 ? zeroth : first, operands: [x] };
 }
 
-/** The n-th derivative of `digamma`. */
+/**
+ * The n-th derivative of `digamma`.
+ * @example torch.polygamma(1, torch.tensor([1])) // tensor([1.6449])
+ */
 export const polygamma: Polygamma = withWrite<Polygamma>(
   elementwise({
     name: "polygamma",
@@ -119,7 +140,10 @@ function multivariateKernel(p: number): Kernel {
   return found;
 }
 
-/** The logarithm of the multivariate gamma function of dimension p. */
+/**
+ * The logarithm of the multivariate gamma function of dimension p.
+ * @example torch.mvlgamma(torch.tensor([3]), 2) // tensor([1.5502])
+ */
 export const mvlgamma: OpInplace<[p: number], "p"> = elementwise({
   name: "mvlgamma",
   params: "p:int",
@@ -141,9 +165,15 @@ const incomplete = (name: "igamma" | "igammac"): OfTwo =>
     }),
   });
 
-/** The regularised lower incomplete gamma function. */
+/**
+ * The regularised lower incomplete gamma function.
+ * @example torch.igamma(torch.tensor([2]), torch.tensor([1])) // tensor([0.2642])
+ */
 export const igamma: OfTwo = incomplete("igamma");
-/** The regularised upper incomplete gamma function. */
+/**
+ * The regularised upper incomplete gamma function.
+ * @example torch.igammac(torch.tensor([2]), torch.tensor([1])) // tensor([0.7358])
+ */
 export const igammac: OfTwo = incomplete("igammac");
 
 const logOdds = (x: ir.Expr): ir.Expr => ir.log(ir.div(x, ir.sub(1, x)));
@@ -161,7 +191,10 @@ const clampedLogit = kernel("logit", 2, (x, eps) => logOdds(ir.min(ir.max(x!, ep
   grads: [(g, [x, eps]) => ir.select(outside(x!, eps!, ir.sub(1, eps!)), 0, logitSlope(g, x!)), null],
 });
 
-/** `log(x / (1 - x))`, of elements first clamped to `[eps, 1 - eps]` where `eps` is given. */
+/**
+ * `log(x / (1 - x))`, of elements first clamped to `[eps, 1 - eps]` where `eps` is given.
+ * @example torch.tensor([0.5]).logit() // tensor([0.])
+ */
 export const logit: OpInplace<[eps?: number | null], "eps"> = elementwise({
   name: "logit",
   params: "eps:float?=null",
@@ -174,7 +207,10 @@ export const logit: OpInplace<[eps?: number | null], "eps"> = elementwise({
   },
 });
 
-/** √(self² + other²), without overflow. */
+/**
+ * √(self² + other²), without overflow.
+ * @example torch.tensor([3]).hypot(torch.tensor([4])) // tensor([5.])
+ */
 export const hypot: OfTwo = two({
   name: "hypot",
   refuse: onlyFloat("hypot_cpu"),
@@ -193,7 +229,10 @@ const nextafterKernels: Readonly<Record<string, Kernel>> = {
   float64: nextIn("nextafter64"),
 };
 
-/** The next number of the dtype from `self` towards `other`. */
+/**
+ * The next number of the dtype from `self` towards `other`.
+ * @example torch.nextafter(torch.tensor([1]), torch.tensor([2])).gt(1) // tensor([True])
+ */
 export const nextafter: OfTwo = two({
   name: "nextafter",
   refuse: onlyFloat("nextafter_cpu"),

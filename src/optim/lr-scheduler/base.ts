@@ -64,7 +64,12 @@ export function restoreState(scheduler: object, state: SchedulerState, left: rea
   }
 }
 
-/** The base of the schedulers that compute rates from the number of the epoch. */
+/**
+ * The base of the schedulers that compute rates from the number of the epoch. `step()` is called after the optimizer's
+ * steps, once per epoch or as the scheduler is meant; it writes `lr` into the optimizer's groups.
+ * @see https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+ * @example new optim.lrScheduler.StepLR(optimizer, 10) instanceof optim.lrScheduler.LRScheduler // true
+ */
 export abstract class LRScheduler {
   readonly optimizer: Optimizer;
   baseLrs: number[];
@@ -107,7 +112,7 @@ export abstract class LRScheduler {
     this.step();
   }
 
-  /** The rates that the groups were given last. */
+  /** The rates that the groups were given last, one for each group. */
   getLastLr(): number[] {
     return this._lastLr;
   }
@@ -157,7 +162,7 @@ export abstract class LRScheduler {
     return ["optimizer"];
   }
 
-  /** The scheduler's fields in PyTorch's spelling. */
+  /** The scheduler's fields in PyTorch's spelling, for a checkpoint. */
   stateDict(): SchedulerState {
     return stateOf(this, this.left);
   }

@@ -51,7 +51,19 @@ abstract class WithLambdas extends LRScheduler {
   }
 }
 
-/** The initial rate times a function of the epoch. */
+/**
+ * The initial rate times `lrLambda(epoch)`; one function for all groups, or a list.
+ * @throws ValueError where there are not as many functions as groups.
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.LambdaLR(optimizer, (epoch) => 1 / (epoch + 1));
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 0.3333333333333333, 0.25 ]
+ */
 export class LambdaLR extends WithLambdas {
   constructor(optimizer: Optimizer, lrLambda: Lambda, ...args: Rest<object>) {
     super("LambdaLR", optimizer, lrLambda, args);
@@ -63,7 +75,19 @@ export class LambdaLR extends WithLambdas {
   }
 }
 
-/** The rate before times a function of the epoch. */
+/**
+ * The rate before times `lrLambda(epoch)`; one function for all groups, or a list.
+ * @throws ValueError where there are not as many functions as groups.
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.MultiplicativeLR(optimizer, () => 0.5);
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 0.25, 0.125 ]
+ */
 export class MultiplicativeLR extends WithLambdas {
   constructor(optimizer: Optimizer, lrLambda: Lambda, ...args: Rest<object>) {
     super("MultiplicativeLR", optimizer, lrLambda, args);
@@ -76,7 +100,18 @@ export class MultiplicativeLR extends WithLambdas {
   }
 }
 
-/** Times `gamma` every `stepSize` epochs. */
+/**
+ * Times `gamma` (0.1) every `stepSize` epochs.
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.StepLR(optimizer, 2, { gamma: 0.5 });
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 1, 0.5, 0.5 ]
+ */
 export class StepLR extends LRScheduler {
   declare readonly stepSize: number;
   declare readonly gamma: number;
@@ -97,7 +132,18 @@ export class StepLR extends LRScheduler {
   }
 }
 
-/** Times `gamma` at every milestone. */
+/**
+ * Times `gamma` (0.1) at every milestone.
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.MultiStepLR(optimizer, [1, 3], { gamma: 0.5 });
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 0.5, 0.25 ]
+ */
 export class MultiStepLR extends LRScheduler {
   /** How often each epoch is a milestone. */
   declare readonly milestones: Map<number, number>;
@@ -123,7 +169,19 @@ export class MultiStepLR extends LRScheduler {
   }
 }
 
-/** A fraction of the rate for the first epochs. */
+/**
+ * Times `factor` (1/3) for the first `totalIters` (5) epochs.
+ * @throws ValueError for a factor outside [0, 1].
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.ConstantLR(optimizer, { factor: 0.5, totalIters: 2 });
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 1, 1 ]
+ */
 export class ConstantLR extends LRScheduler {
   declare readonly factor: number;
   declare readonly totalIters: number;
@@ -152,7 +210,19 @@ export class ConstantLR extends LRScheduler {
   }
 }
 
-/** A fraction of the rate that changes evenly in the first epochs. */
+/**
+ * A factor that changes evenly from `startFactor` (1/3) to `endFactor` (1) over `totalIters` (5) epochs.
+ * @throws ValueError for factors outside [0, 1].
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.LinearLR(optimizer, { startFactor: 0.5, totalIters: 2 });
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.75, 1, 1 ]
+ */
 export class LinearLR extends LRScheduler {
   declare readonly startFactor: number;
   declare readonly endFactor: number;
@@ -187,7 +257,18 @@ export class LinearLR extends LRScheduler {
   }
 }
 
-/** Times `gamma` every epoch. */
+/**
+ * Times `gamma` every epoch.
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.ExponentialLR(optimizer, 0.5);
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 0.25, 0.125 ]
+ */
 export class ExponentialLR extends LRScheduler {
   declare readonly gamma: number;
 
@@ -206,7 +287,18 @@ export class ExponentialLR extends LRScheduler {
   }
 }
 
-/** Down to 0 along a power of the remaining epochs. */
+/**
+ * Down to 0 in `totalIters` (5) epochs, along the `power` (1) of the remaining ones.
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.PolynomialLR(optimizer, { totalIters: 4 });
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.75, 0.5, 0.25 ]
+ */
 export class PolynomialLR extends LRScheduler {
   declare readonly totalIters: number;
   declare readonly power: number;
@@ -230,7 +322,19 @@ export class PolynomialLR extends LRScheduler {
   }
 }
 
-/** Down and up along a cosine. */
+/**
+ * From the initial rate to `etaMin` (0) in `TMax` epochs along half a cosine, and back.
+ * @see https://arxiv.org/abs/1608.03983
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.CosineAnnealingLR(optimizer, 2);
+ * const rates = Array.from({ length: 2 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 0 ]
+ */
 export class CosineAnnealingLR extends LRScheduler {
   declare readonly TMax: number;
   declare readonly etaMin: number;
@@ -260,7 +364,21 @@ export class CosineAnnealingLR extends LRScheduler {
   }
 }
 
-/** Down along a cosine again and again. */
+/**
+ * From the initial rate to `etaMin` (0) along half a cosine, again and again: first in `T0` epochs, each time `TMult`
+ * (1) times as many.
+ * @throws ValueError unless `T0` is a positive whole number and `TMult` one from 1.
+ * @see https://arxiv.org/abs/1608.03983
+ * @example
+ * const optimizer = new optim.SGD([w], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.CosineAnnealingWarmRestarts(optimizer, 2);
+ * const rates = Array.from({ length: 3 }, () => {
+ *   optimizer.step();
+ *   scheduler.step();
+ *   return scheduler.getLastLr()[0];
+ * });
+ * rates // [ 0.5, 1, 0.5 ]
+ */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
   declare readonly T0: number;
   declare TI: number;

@@ -17,7 +17,14 @@ function sameOptimizer(schedulers: readonly LRScheduler[], optimizer: Optimizer,
   });
 }
 
-/** One scheduler after another, changing at the milestones. */
+/**
+ * One scheduler after another, changing at the milestones.
+ * @throws ValueError unless there is one milestone less than schedulers, or where they have other optimizers.
+ * @example
+ * const warmUp = new optim.lrScheduler.LinearLR(optimizer, { startFactor: 0.5, totalIters: 2 });
+ * const decay = new optim.lrScheduler.ExponentialLR(optimizer, 0.9);
+ * new optim.lrScheduler.SequentialLR(optimizer, [warmUp, decay], [2]).step()
+ */
 export class SequentialLR {
   readonly optimizer: Optimizer;
   readonly _schedulers: readonly LRScheduler[];
@@ -80,7 +87,14 @@ export class SequentialLR {
   }
 }
 
-/** Several schedulers, each after the other, at every step. */
+/**
+ * Several schedulers, each after the other, at every step.
+ * @throws ValueError where they have other optimizers.
+ * @example
+ * const constant = new optim.lrScheduler.ConstantLR(optimizer, { factor: 0.5 });
+ * const decay = new optim.lrScheduler.ExponentialLR(optimizer, 0.9);
+ * new optim.lrScheduler.ChainedScheduler([constant, decay]).step()
+ */
 export class ChainedScheduler {
   readonly optimizer: Optimizer;
   readonly _schedulers: readonly LRScheduler[];
@@ -129,7 +143,16 @@ export interface PlateauOptions {
   eps?: number;
 }
 
-/** Times `factor` when a metric has not improved for `patience` epochs. */
+/**
+ * Times `factor` (0.1) when a metric has not improved for `patience` (10) epochs. `mode` `"min"` (default) or `"max"`;
+ * `threshold` (1e-4) says what counts, `"rel"` or `"abs"`; then it waits `cooldown` epochs; at least `minLr`.
+ * @throws ValueError for a factor of 1 or more, or another mode.
+ * @example
+ * const scheduler = new optim.lrScheduler.ReduceLROnPlateau(optimizer, { factor: 0.5, patience: 0 });
+ * scheduler.step(1);
+ * scheduler.step(1);
+ * optimizer.paramGroups[0]!.lr // 0.05
+ */
 export class ReduceLROnPlateau {
   readonly optimizer: Optimizer;
   factor: number;

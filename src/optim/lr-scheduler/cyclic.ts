@@ -21,7 +21,17 @@ export interface CyclicOptions {
   lastEpoch?: number;
 }
 
-/** Up and down between two rates, and the momentum the other way. */
+/**
+ * Up from `baseLr` to `maxLr` in `stepSizeUp` (2000) steps and down in `stepSizeDown`, and the momentum the other way
+ * unless `cycleMomentum: false`. `mode` `"triangular"`, `"triangular2"` (half as high each time) or `"exp_range"`.
+ * `step()` after every batch.
+ * @throws ValueError where the optimizer knows no momentum and `cycleMomentum` is on.
+ * @see https://arxiv.org/abs/1506.01186
+ * @example
+ * const scheduler = new optim.lrScheduler.CyclicLR(optimizer, 0.1, 0.5, { stepSizeUp: 2, cycleMomentum: false });
+ * scheduler.step();
+ * scheduler.getLastLr()[0]!.toFixed(2) // '0.30'
+ */
 export class CyclicLR extends LRScheduler {
   declare readonly maxLrs: number[];
   declare readonly totalSize: number;
@@ -137,7 +147,15 @@ interface Phase {
   end_momentum: string;
 }
 
-/** Up to a rate and down to nearly nothing, once. */
+/**
+ * Up to `maxLr` and down to nearly nothing, once in `totalSteps`, or `epochs` times `stepsPerEpoch`; `pctStart` (0.3)
+ * of them go up. `step()` after every batch.
+ * @throws ValueError where the number of steps is not given; at a step beyond it.
+ * @see https://arxiv.org/abs/1708.07120
+ * @example
+ * const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, 1, { totalSteps: 10, cycleMomentum: false });
+ * scheduler.getLastLr()[0]!.toFixed(2) // '0.04'
+ */
 export class OneCycleLR extends LRScheduler {
   declare readonly totalSteps: number;
   declare readonly _schedulePhases: Phase[];
