@@ -14,7 +14,12 @@ export type Fill = (begin: number, length: number, target: () => Uint8Array) => 
 
 const fresh: Room = (length) => new Uint8Array(length);
 
-/** A storage whose bytes are elsewhere. Tensors that share memory in a file have the same one. */
+/**
+ * A storage whose bytes are elsewhere. Tensors that share memory in a file have the same one.
+ * @example
+ * using file = await torch.serialization.open("model.pt");
+ * file.lazy("fc.weight").storage.nbytes // 24
+ */
 export class LazyStorage {
   /** What the file calls it. */
   readonly key: string;
@@ -69,6 +74,11 @@ export interface LazyParts {
 /**
  * A tensor whose elements are elsewhere. `torch.save`, `torch.safetensors.saveFile`, `torch.npy.save` and `savez` take it
  * in a tensor's place and read it when its turn comes.
+ * @example
+ * using file = await torch.serialization.open("model.pt");
+ * const weight = file.lazy("fc.weight");
+ * weight.shape // [ 2, 3 ]
+ * (await weight.read()).dtype // torch.float32
  */
 export class LazyTensor implements Description {
   readonly storage: LazyStorage;

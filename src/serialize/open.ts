@@ -149,7 +149,9 @@ export async function open(src: LoadSource, options: OpenOptions = {}): Promise<
 /**
  * Opens any file for looking into it: all that its pickle names, also what would run commands in Python, stands as plain
  * data in `value` and is listed in `globals`. Nothing is run.
- * @example (await torch.serialization.inspect("model.pt")).globals.filter((g) => !g.allowed)
+ * @example
+ * using file = await torch.serialization.inspect("model.pt");
+ * file.globals.filter(({ allowed }) => !allowed).length // 0
  */
 export async function inspect(src: LoadSource): Promise<Checkpoint> {
   return openWith(src, { reading: { weightsOnly: false, inert: true } });
@@ -158,6 +160,9 @@ export async function inspect(src: LoadSource): Promise<Checkpoint> {
 /**
  * The classes and functions, such as `torch.nn.modules.linear.Linear`, that a checkpoint's pickle names and that
  * `weightsOnly` refuses.
+ * @example
+ * await torch.save(new torch.nn.Linear(1, 1), "whole.pt");
+ * await torch.serialization.getUnsafeGlobalsInCheckpoint("whole.pt") // [ 'torch.nn.modules.linear.Linear' ]
  */
 export async function getUnsafeGlobalsInCheckpoint(src: LoadSource): Promise<string[]> {
   using file = await inspect(src);
