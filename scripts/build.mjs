@@ -1,6 +1,6 @@
-/** Leaves dist/: the module and the pages by Vite, types by tsc. */
+/** Leaves dist/: the module, the pages and the command line program by Vite, types by tsc. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -10,7 +10,9 @@ const run = (...command) => execFileSync("npx", command, { stdio: "inherit" });
 
 run("vite", "build", "--logLevel", "warn");
 run("vite", "build", "--logLevel", "warn", "--config", "vite.drawing.config.ts");
+run("vite", "build", "--config", "vite.cli.config.ts", "--logLevel", "warn");
 run("tsc", "-p", "tsconfig.build.json");
+chmodSync("dist/cli.js", 0o755);
 
 // tsc leaves `.ts` in the specifiers of declarations, which consumers' compilers need not resolve.
 for (const file of readdirSync("dist", { recursive: true, encoding: "utf8" })) {

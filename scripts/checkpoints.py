@@ -152,6 +152,18 @@ expected["arrays"] = {
     name: {**tensor(native(array)), "fortran": bool(array.flags.f_contiguous and not array.flags.c_contiguous)}
     for name, array in arrays.items()
 }
+numbers = {
+    "loss": np.float64(0.25), "single": np.float32(1.5), "half": np.float16(-0.5), "count": np.int64(2**53 + 1),
+    "small": np.int8(-3), "byte": np.uint8(200), "wide": np.uint64(2**64 - 1), "flag": np.bool_(True),
+    "text": np.str_("añ"), "bytes": np.bytes_(b"ab"),
+}
+names = ["c", "fortran", "big", "big_i8", "scalar", "empty", "bool", "i8", "half", "cube"]
+other = {"text": np.array(["ab"]), "object": np.array([None, {"k": [1]}]), "date": np.datetime64("2020-01-02")}
+content = {"numbers": numbers, "arrays": {name: arrays[name] for name in names}, "other": other, "dtype": np.dtype("<f4")}
+torch.save(content, "numpy.pt")
+torch.save(content, "numpy_protocol_4.pt", pickle_protocol=4)
+expected["numbers"] = {k: str(v) if isinstance(v, np.integer) else v.item() for k, v in numbers.items() if k != "bytes"}
+
 with open("expected.json", "w") as file:
     text = json.dumps(expected, separators=(",", ":"), sort_keys=True)
     file.write(text.replace("Infinity", '"inf"') + "\n")

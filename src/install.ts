@@ -2,17 +2,17 @@
 import { installAutograd } from "./autograd/members.ts";
 import { withBlas } from "./backends/native/compiler.ts";
 import { wasmCompiler } from "./backends/wasm/compiler.ts";
+import { heapChecksum } from "./backends/wasm/crc32.ts";
+import { setHeapChecksum } from "./core/checksum.ts";
 import { createHeap } from "./core/heap.ts";
 import { setPlatform } from "./core/memory.ts";
 import { Tensor } from "./core/tensor.ts";
 import { setCompiler } from "./ir/runtime.ts";
 import { installDispose } from "./memory/scope.ts";
-import { isParameter, Parameter } from "./nn/parameter.ts";
 import type { Callable } from "./ops/define.ts";
 import * as ops from "./ops/index.ts";
 import { installMembers } from "./ops/members.ts";
 import { installGenerator } from "./ops/rng.ts";
-import { setParameters } from "./serialize/tensors.ts";
 
 type Method = (this: Tensor, ...args: unknown[]) => unknown;
 
@@ -44,12 +44,12 @@ function define(name: string, value: unknown): void {
 /** Called once by the package's entry. */
 export function install(): void {
   setPlatform({ createHeap: () => createHeap() });
+  setHeapChecksum(heapChecksum);
   setCompiler((heap) => withBlas(wasmCompiler(heap), heap));
   installAutograd();
   installMembers();
   installDispose();
   installGenerator();
-  setParameters({ is: isParameter, make: (data, requiresGrad) => new Parameter(data, requiresGrad) });
   for (const [name, op] of Object.entries(ops as unknown as Record<string, Callable>)) {
     if (typeof op !== "function" || op.op === undefined || op.op.receiver === null) continue;
     define(name, method(op, op.op.receiver));

@@ -15,7 +15,7 @@ const allowed: Record<string, readonly string[]> = {
   memory: ["core", "memory"],
   serialize: ["core", "ir", "autograd", "ops", "nn", "serialize"],
   lens: ["core", "autograd", "nn", "copy", "optim", "serialize", "lens"],
-  cli: ["cli", "index.ts"],
+  cli: ["cli"],
 };
 
 /** The tensor's type is made from the operators' types, which are erased. */
@@ -37,4 +37,14 @@ test.each(inside)("%s imports only from its layer and below", (file) => {
 test("console stands only in core/warnings.ts", () => {
   const users = files.filter((file) => /\bconsole\.\w+\(/.test(readFileSync(join("src", file), "utf8")));
   expect(users).toEqual(["core/warnings.ts"]);
+});
+
+test("the command line imports the published face and its own libraries only", () => {
+  const users = files.filter((file) => file.startsWith("cli/"));
+  const named = users.flatMap((file) => [
+    ...readFileSync(join("src", file), "utf8").matchAll(/^(?:import|export)\s[^;]*?from\s+"(?!node:)([^."][^"]*)";/gms),
+  ]);
+  expect(new Set(named.map((match) => match[1]))).toEqual(
+    new Set(["cresset", "commander", "cli-progress", "picocolors"]),
+  );
 });

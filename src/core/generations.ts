@@ -92,6 +92,8 @@ export class Generations {
   /** Bytes reserved since the last minor collection, and after how many the next one comes. */
   #fresh = 0;
   #nursery = smallestNursery;
+  /** How many works are running whose reservations stay alive until their end. */
+  #together = 0;
   #calm = 0;
   #lastMinor = 0;
   /** Part of the time that minor collections take, smoothed. */
@@ -110,7 +112,19 @@ export class Generations {
   expect(bytes: number): void {
     this.#host ??= collector();
     this.#fresh += bytes;
-    if (this.#fresh >= this.#nursery && this.#host !== null) this.#collectYoung(this.#host);
+    const due = this.#fresh >= this.#nursery && this.#together === 0;
+    if (due && this.#host !== null) this.#collectYoung(this.#host);
+  }
+
+  /** Runs a work that keeps all that it reserves: collecting comes before it or after it, as it would be in vain inside. */
+  together<R>(work: () => R): R {
+    this.expect(0);
+    this.#together++;
+    try {
+      return work();
+    } finally {
+      this.#together--;
+    }
   }
 
   /** Whether so much was reserved that finalizers should get a chance to run: where nothing else gives it back. */

@@ -1,4 +1,5 @@
 /** What files need to know of tensors: the format stands on this, not on the Tensor class. */
+import type { Room } from "./room.ts";
 
 /** A tensor's parts as a file keeps them. */
 export interface Description {
@@ -19,6 +20,16 @@ export interface Description {
 
 /** Where a tensor to be made lies in its storage. */
 export type Placement = Pick<Description, "dtype" | "shape" | "strides" | "offset" | "requiresGrad" | "pending">;
+
+/** A storage that is a value itself. */
+export interface BareStorage {
+  readonly storage: object;
+  /** Null for bytes. */
+  readonly dtype: string | null;
+}
+
+/** Names and values that a user has given to a tensor. */
+export type Attributes = readonly (readonly [name: string, value: unknown])[];
 
 /** A whole module as a pickle has it. */
 export interface ModuleParts {
@@ -45,13 +56,21 @@ export interface ModuleAdapter {
 
 /** The tensors of a library. Storages and tensors are opaque here. */
 export interface TensorAdapter {
-  /** The parts of a tensor; null for any other value. Throws for tensors that have no bytes. */
+  /** The parts of a tensor; null for any other value. Throws for tensors that have no bytes anywhere. */
   describe(value: object): Description | null;
   isStorage(value: unknown): value is object;
+  /** The parts of a storage that is a value itself; null for any other value. */
+  describeStorage(value: object): BareStorage | null;
+  /** A storage as a value: of elements, or of bytes where the dtype is null or unknown. */
+  makeBareStorage(storage: object, dtype: string | null): object;
   /** Whether there are tensors of this dtype. */
   hasDType(dtype: string): boolean;
+  /** How many bytes the storage has, also on a device without memory. */
+  nbytes(storage: object): number;
   /** The bytes as a view: to be used at once. Null where the storage's device has none. */
   bytes(storage: object): Uint8Array | null;
+  /** Reads all bytes of a storage that is not in memory, into memory that `room` gives; null for those that are, or have none. */
+  far(storage: object): ((room: Room) => Promise<Uint8Array>) | null;
   /** A count that grows with every write to the storage. */
   writes(storage: object): number;
   /** A storage of this size on `device`; throws for a device that is not there. */
@@ -59,6 +78,11 @@ export interface TensorAdapter {
   /** A tensor over the storage, in whose bounds the layout lies. */
   makeTensor(storage: object, placement: Placement): object;
   makeParameter(tensor: object, requiresGrad: boolean): object;
+  makeBuffer(tensor: object, persistent: boolean): object;
+  /** What users have added to a tensor. */
+  attributes(tensor: object): Attributes;
+  /** Adds to a tensor; throws for a name that its class uses. */
+  setAttributes(tensor: object, attributes: Attributes): void;
   /** How whole modules are saved and made; without it files with modules give plain trees. */
   readonly modules?: ModuleAdapter;
 }

@@ -1,39 +1,55 @@
 /** PyTorch's two file formats as they lie in a file: the zip archive, and the older stream of pickles. */
 import { check } from "../core/errors.ts";
-import { repr } from "../core/repr.ts";
+import { together } from "../core/memory.ts";
 import type { TensorAdapter } from "./adapter.ts";
 import { EOFError, UnpicklingError } from "./errors.ts";
-import { Loader, type LoadOptions, type StorageBytes } from "./load.ts";
+import { isLegacy, readLegacy } from "./legacy.ts";
+import { Loader, type LoadOptions, type Reading, type StorageBytes } from "./load.ts";
 import { latin1 } from "./pickle-bytes.ts";
 import { Pickler } from "./pickler.ts";
+import type { Pieces } from "./pieces.ts";
 import { readScript } from "./script.ts";
 import type { Source } from "./source.ts";
-import { type StorageType, untyped } from "./storage-types.ts";
+import type { StorageType } from "./storage-types.ts";
 import { ZipReader } from "./zip-read.ts";
 import { type ZipInput, zipChunks } from "./zip-write.ts";
 
-/** The magic number of a legacy file as its first pickle: PROTO 2, LONG1 of ten bytes, STOP. */
-const legacyMagic = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
-const legacyProtocol = 1001;
 const version = "3\n";
 /** The largest version of the archive format that is known. */
 const highestVersion = 10;
 
 /** Reads a checkpoint of either format. */
 export function readCheckpoint(source: Source, adapter: TensorAdapter, options: LoadOptions): unknown {
+  switch (formatOf(source)) {
+    case "zip":
+      return together(() => readZip(source, adapter, options));
+    case "legacy":
+      return together(() => readLegacy(source, adapter, options));
+    default:
+      throw notCheckpoint(source, 'a zip archive ("PK") or a legacy checkpoint\'s magic number');
+  }
+}
+
+/** Which of PyTorch's formats a file begins like; null for none. */
+export function formatOf(source: Source): "zip" | "legacy" | null {
   if (source.size === 0) throw new EOFError(`Ran out of input: ${source.name} is empty`);
-  const start = source.read(0, Math.min(source.size, legacyMagic.length));
-  if (start[0] === 0x50 && start[1] === 0x4b) return readZip(source, adapter, options);
-  if (start.every((byte, i) => byte === legacyMagic[i])) return readLegacy(source, adapter, options);
-  const shown = JSON.stringify(latin1(start));
-  throw new UnpicklingError(
-    `${source.name} is not a PyTorch checkpoint: it begins with ${shown}, where a zip archive ("PK") or a legacy ` +
-      "checkpoint's magic number was expected",
+  const start = source.read(0, Math.min(source.size, 2));
+  if (start[0] === 0x50 && start[1] === 0x4b) return "zip";
+  return isLegacy(source) ? "legacy" : null;
+}
+
+/** The error for a file that is something else. */
+export function notCheckpoint(source: Source, expected: string): UnpicklingError {
+  const shown = JSON.stringify(latin1(source.read(0, Math.min(source.size, 15))));
+  const isTar = source.size >= 262 && latin1(source.read(257, 5)) === "ustar";
+  const what = isTar ? " (a tar archive, as PyTorch wrote before version 0.1.10, which is not read)" : "";
+  return new UnpicklingError(
+    `${source.name} is not a PyTorch checkpoint: it begins with ${shown}${what}, where ${expected} was expected`,
   );
 }
 
 function readZip(source: Source, adapter: TensorAdapter, options: LoadOptions): unknown {
-  const archive = openArchive(source);
+  const archive = openArchive(source, new ZipReader(source));
   const storages = zipStorages(archive);
   return readArchive(archive, adapter, storages, options);
 }
@@ -49,11 +65,14 @@ export interface Archive {
   readonly name: string;
 }
 
-/** Finds and checks the parts of an archive; `lazy` leaves entries that are not asked for unseen. */
-export function openArchive(source: Source, lazy = false): Archive {
-  const zip = new ZipReader(source, lazy);
+/** The entry that a checkpoint has in its folder and other archives have not. */
+export const pickleEntry = (zip: ZipReader): string | undefined =>
+  [...zip.entries.keys()].find((name) => /^[^/]*\/data\.pkl$/.test(name));
+
+/** Finds and checks the parts of an archive. */
+export function openArchive(source: Source, zip: ZipReader): Archive {
   const names = [...zip.entries.keys()];
-  const pickle = names.find((name) => /^[^/]*\/data\.pkl$/.test(name));
+  const pickle = pickleEntry(zip);
   check(
     pickle !== undefined,
     () =>
@@ -71,7 +90,7 @@ export function readArchive(
   archive: Archive,
   adapter: TensorAdapter,
   storages: StorageBytes,
-  options: LoadOptions,
+  options: Reading,
 ): unknown {
   const { zip, folder, name } = archive;
   const label = `${name}, entry ${folder}data.pkl`;
@@ -113,95 +132,24 @@ function zipStorages(archive: Archive): StorageBytes {
   const { zip, folder, bigEndian } = archive;
   const nameOf = (key: string): string => `${folder}data/${key}`;
   return {
-    expect: (key, nbytes) => expectEntry(archive, key, nbytes),
+    expect: (key, _type, nbytes) => expectEntry(archive, key, nbytes),
     fill(key, type, target) {
       const bytes = target();
+      if (bytes === null) return;
       zip.readInto(nameOf(key), bytes);
       if (bigEndian) swap(bytes, type);
     },
   };
 }
 
-/** Turns the bytes of each number around, in place. */
-export function swap(bytes: Uint8Array, type: StorageType): void {
-  check(type !== untyped, () => "a storage without a dtype in a big-endian file");
-  const n = type.numberSize;
-  for (let i = 0; i + n <= bytes.length; i += n) bytes.subarray(i, i + n).reverse();
-}
-
-/** Magic number, protocol, system, the object, the storages' keys, and for each its size and bytes. */
-function readLegacy(source: Source, adapter: TensorAdapter, options: LoadOptions): unknown {
-  const bytes = source.read(0, source.size);
-  const waiting = new Map<string, { type: StorageType; nbytes: number; target: () => Uint8Array }>();
-  let claimed = 0;
-  let expected = 0;
-  const storages: StorageBytes = {
-    expect(key, nbytes) {
-      claimed += nbytes;
-      expected = nbytes;
-      check(
-        claimed <= source.size,
-        () => `${source.name}: storages up to ${key} claim ${claimed} of ${source.size} bytes`,
-      );
-    },
-    fill: (key, type, target) => waiting.set(key, { type, nbytes: expected, target }),
-  };
-  const loader = new Loader(adapter, source.name, storages, options);
-  let position = legacyMagic.length;
-  const next = (): unknown => {
-    const read = loader.load(bytes, position);
-    position = read.position;
-    return read.value;
-  };
-  const protocol = next();
-  check(
-    protocol === legacyProtocol,
-    () => `${source.name}: Invalid protocol version: ${repr(protocol)}`,
-    UnpicklingError,
-  );
-  // The machine that wrote it; whatever its byte order, the numbers of legacy files are little-endian.
-  const system = next();
-  const isSystem = typeof system === "object" && system !== null && "little_endian" in system;
-  check(isSystem, () => `${source.name}: expected the description of a system, found ${repr(system)}`, UnpicklingError);
-  const value = next();
-  const keys = next();
-  check(
-    Array.isArray(keys) &&
-      keys.every((key): key is string => typeof key === "string") &&
-      keys.length === new Set(keys).size &&
-      waiting.size <= keys.length,
-    () => `${source.name}: the list of storages is wrong`,
-    UnpicklingError,
-  );
-  for (const key of keys) position = fillLegacy(source, bytes, position, waiting.get(key), key);
-  return value;
-}
-
-function fillLegacy(
-  source: Source,
-  bytes: Uint8Array,
-  position: number,
-  slot: { type: StorageType; nbytes: number; target: () => Uint8Array } | undefined,
-  key: string,
-): number {
-  const what = `${source.name}, storage ${key} at offset ${position}`;
-  check(slot !== undefined, () => `${what}: no tensor uses it`, UnpicklingError);
-  check(position + 8 <= bytes.length, () => `${what}: the file ends here`);
-  const elements = new DataView(bytes.buffer, bytes.byteOffset + position, 8).getBigUint64(0, true);
-  const expected = slot.nbytes / slot.type.itemsize;
-  check(elements === BigInt(expected), () => `${what}: expected ${expected} elements, found ${elements}`);
-  const start = position + 8;
-  const stop = start + slot.nbytes;
-  check(
-    stop <= bytes.length,
-    () => `${what}: unexpected EOF, expected ${stop - bytes.length} more bytes. The file might be corrupted.`,
-  );
-  slot.target().set(bytes.subarray(start, stop));
-  return stop;
+/** Turns the bytes of each number around, in place; bytes without a dtype stay, as in PyTorch. */
+export function swap(bytes: Uint8Array, { numberSize }: Pick<StorageType, "numberSize">): void {
+  if (numberSize === 1) return;
+  for (let i = 0; i + numberSize <= bytes.length; i += numberSize) bytes.subarray(i, i + numberSize).reverse();
 }
 
 /** The archive for a value, in pieces; `folder` is the name that its entries stand under. */
-export function checkpointChunks(value: unknown, adapter: TensorAdapter, folder: string): Generator<Uint8Array, void> {
+export function checkpointChunks(value: unknown, adapter: TensorAdapter, folder: string): Pieces {
   const pickler = new Pickler(adapter);
   const pickle = pickler.dump(value);
   const text = (content: string) => () => new TextEncoder().encode(content);

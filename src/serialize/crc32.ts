@@ -1,4 +1,5 @@
-/** CRC-32 as zip archives have it: the host's own where there is one, else eight table look-ups for eight bytes. */
+/** CRC-32 as zip archives have it: of the heap's bytes the backend's, else the host's own or eight tables for eight bytes. */
+import { type Checksum, onHeap } from "../core/checksum.ts";
 
 const polynomial = 0xedb88320;
 const slices = 8;
@@ -19,11 +20,11 @@ function makeTables(): Uint32Array {
 
 let tables: Uint32Array | undefined;
 
-/** The checksum by tables alone. */
-export function portableCrc32(bytes: Uint8Array): number {
+/** The checksum by tables alone; `before` is that of the bytes in front of these. */
+export function portableCrc32(bytes: Uint8Array, before = 0): number {
   tables ??= makeTables();
   const t = tables;
-  let c = 0xffffffff;
+  let c = ~before;
   let i = 0;
   for (const whole = bytes.length - 7; i < whole; i += slices) {
     c ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
@@ -41,10 +42,19 @@ export function portableCrc32(bytes: Uint8Array): number {
   return ~c >>> 0;
 }
 
-let chosen: ((bytes: Uint8Array) => number) | undefined;
+let chosen: Checksum | undefined;
 
-/** The checksum of these bytes, unsigned. The host's own is looked for at the first call: it loads much beside itself. */
-export function crc32(bytes: Uint8Array): number {
+/** The host's own, which is looked for at the first call: it loads much beside itself. */
+function usual(bytes: Uint8Array, before: number): number {
   chosen ??= globalThis.process?.getBuiltinModule?.("zlib")?.crc32 ?? portableCrc32;
-  return chosen(bytes);
+  return chosen(bytes, before);
+}
+
+/** Bytes from which on it is worth to ask where they lie. */
+const large = 2 ** 15;
+
+/** The checksum of these bytes, unsigned; `before` is that of the bytes in front of them. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  const found = bytes.length < large ? null : onHeap(bytes, before, usual);
+  return found ?? usual(bytes, before);
 }

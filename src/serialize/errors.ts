@@ -13,6 +13,15 @@ export class UnpicklingError extends Error {
   override name = "UnpicklingError";
 }
 
+/** A pickle that asks for something that is refused, before it is known where it stands. */
+export class ContentError extends UnpicklingError {
+  /** The error that says where. */
+  at(place: string): UnpicklingError {
+    const known = /^Weights only load failed/.test(this.message);
+    return new UnpicklingError(known ? `${this.message} (${place})` : `${place}: ${this.message}`);
+  }
+}
+
 /**
  * A value that has no place in a file.
  * @example

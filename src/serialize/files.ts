@@ -2,9 +2,10 @@
 import type { TensorAdapter } from "./adapter.ts";
 import { checkpointChunks, readCheckpoint } from "./checkpoint.ts";
 import { prepareInflate } from "./inflate.ts";
-import { isBytes, join, type LoadSource, plainBytes, withSource } from "./input.ts";
+import { isBytes, type LoadSource, plainBytes, withSource } from "./input.ts";
 import type { LoadOptions } from "./load.ts";
 import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
+import { joined } from "./pieces.ts";
 import { bytesSource } from "./source.ts";
 
 /** The four functions. */
@@ -21,7 +22,7 @@ const loadNames = ["mapLocation", "weightsOnly"];
 export function filesOf(adapter: TensorAdapter): Files {
   return {
     async save(obj, dest, options = {}) {
-      checkNames("save", options, ["durable"]);
+      checkNames("save", options, ["durable", "progress"]);
       return writeTo(dest, (name) => checkpointChunks(obj, adapter, name), options);
     },
     async load(src, options = {}) {
@@ -29,7 +30,7 @@ export function filesOf(adapter: TensorAdapter): Files {
       await prepareInflate();
       return withSource(src, (source) => readCheckpoint(source, adapter, options));
     },
-    serialize: (obj) => join([...checkpointChunks(obj, adapter, "archive")]),
+    serialize: (obj) => joined(checkpointChunks(obj, adapter, "archive")),
     deserialize(bytes, options = {}) {
       checkNames("deserialize", options, loadNames);
       if (!isBytes(bytes)) throw new TypeError("deserialize(): expected an ArrayBuffer or a typed array");

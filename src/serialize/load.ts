@@ -1,12 +1,13 @@
 /** Turns what a checkpoint's pickle says about tensors into tensors, each claim checked against the file. */
-import { check } from "../core/errors.ts";
-import type { TensorAdapter } from "./adapter.ts";
-import { UnpicklingError } from "./errors.ts";
-import { allowedGlobals, count, StorageClass, type TensorBuilder } from "./globals.ts";
+import type { Attributes, Placement, TensorAdapter } from "./adapter.ts";
+import { ContentError } from "./errors.ts";
+import { allowedGlobals, count, type NamedGlobal, StorageClass, type TensorBuilder } from "./globals.ts";
+import { contiguousStrides, spanOf } from "./layouts.ts";
 import { type MapLocation, targetDevice } from "./location.ts";
 import { type PickleHost, Unpickler } from "./pickle.ts";
-import { Part, PyDict, PyName, settle } from "./python.ts";
-import { type StorageType, storageTypeOf, untyped } from "./storage-types.ts";
+import type { Grow } from "./pickle-bytes.ts";
+import { Part, PyDict, PyName, PyObject, settle } from "./python.ts";
+import { itemsizeOf, type StorageType } from "./storage-types.ts";
 
 /** How a file is read. */
 export interface LoadOptions {
@@ -23,32 +24,54 @@ export interface LoadOptions {
 export interface Reading extends LoadOptions {
   /** Whether tensors come without `requiresGrad`, as in state dicts. */
   readonly detached?: boolean;
+  /** Reads what Python would run as plain data, too, and tensors of devices that are not here. */
+  readonly inert?: boolean;
+  /** Hears of every class and function that the pickle names. */
+  readonly named?: (global: NamedGlobal) => void;
 }
 
 /** The bytes of storages in one format. */
 export interface StorageBytes {
   /** Throws unless the file has `nbytes` bytes for this storage. */
-  expect(key: string, nbytes: number): void;
-  /** Fills the storage's bytes, now or when they come. */
-  fill(key: string, type: StorageType, target: () => Uint8Array): void;
+  expect(key: string, type: StorageType, nbytes: number): void;
+  /** Fills the storage's bytes, now or when they come; `target` may say then that there are none to fill. */
+  fill(key: string, type: StorageType, target: () => Uint8Array | null): void;
 }
 
-/** A storage that was read, with the dtype that its class gives. */
+/** A storage that was read, or a part of one, with the dtype that its class gives. */
 class LoadedStorage extends Part {
   readonly storage: object;
   readonly type: StorageType;
   readonly numel: number;
+  /** First element within the storage. */
+  readonly start: number;
+  readonly #adapter: TensorAdapter;
 
-  constructor(storage: object, type: StorageType, numel: number) {
-    super(`a bare torch.${type.name}`);
+  constructor(storage: object, type: StorageType, numel: number, start: number, adapter: TensorAdapter) {
+    super("torch", type.name);
     this.storage = storage;
     this.type = type;
     this.numel = numel;
+    this.start = start;
+    this.#adapter = adapter;
+  }
+
+  get nbytes(): number {
+    return this.numel * this.type.itemsize;
+  }
+
+  override settle(): unknown {
+    if (this.start > 0) throw new ContentError("a part of a storage as a value of its own");
+    return this.#adapter.makeBareStorage(this.storage, this.type.dtype);
   }
 }
 
 /** As deep as layouts go in PyTorch. */
 const mostDims = 64;
+
+function must(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new ContentError(message());
+}
 
 /** One load: the pickle's host, which owns the storages read so far. */
 export class Loader implements PickleHost, TensorBuilder {
@@ -59,7 +82,10 @@ export class Loader implements PickleHost, TensorBuilder {
   readonly #mapLocation: MapLocation | null | undefined;
   readonly #loaded: Map<string, LoadedStorage> = new Map();
   readonly #anyClass: boolean;
+  readonly #inert: boolean;
   readonly #detached: boolean;
+  /** Tensors whose attributes are known when all values are. */
+  readonly #attributed: [tensor: object, attributes: PyDict][] = [];
 
   constructor(adapter: TensorAdapter, label: string, bytes: StorageBytes, options: Reading) {
     this.#adapter = adapter;
@@ -68,18 +94,30 @@ export class Loader implements PickleHost, TensorBuilder {
     this.#mapLocation = options.mapLocation;
     this.#anyClass = options.weightsOnly === false;
     this.#detached = options.detached === true;
-    this.global = allowedGlobals(this, options.weightsOnly === false, adapter.modules);
+    this.#inert = options.inert === true;
+    this.global = allowedGlobals(this, options, adapter.modules);
   }
 
   /** The value that a pickle holds, and where the pickle ends. */
-  load(pickle: Uint8Array, position = 0): { value: unknown; position: number } {
-    const machine = new Unpickler(pickle, this, this.#label, position);
-    const value = machine.load();
-    return { value: settle(value, this.#label, this.#adapter.modules), position: machine.position };
+  load(pickle: Uint8Array, position = 0, grow: Grow | null = null): { value: unknown; position: number } {
+    const machine = new Unpickler(pickle, this, this.#label, position, grow);
+    const read = machine.load();
+    try {
+      return { value: this.#settle(read), position: machine.position };
+    } catch (error) {
+      throw error instanceof ContentError ? error.at(this.#label) : error;
+    }
   }
 
-  #check(condition: boolean, message: () => string): asserts condition {
-    check(condition, () => `${this.#label}: ${message()}`, UnpicklingError);
+  #settle(read: unknown): unknown {
+    const { modules } = this.#adapter;
+    if (this.#attributed.length === 0) return settle(read, this.#label, modules);
+    // Together, so that what attributes and other values share is one object.
+    const states = this.#attributed.map(([, state]) => [...state.items]);
+    const [value, ...settled] = settle([read, ...states], this.#label, modules) as [unknown, ...Attributes[]];
+    for (const [i, [tensor]] of this.#attributed.entries()) this.#adapter.setAttributes(tensor, settled[i]!);
+    this.#attributed.length = 0;
+    return value;
   }
 
   persistent(id: unknown): LoadedStorage | PyName {
@@ -89,95 +127,153 @@ export class Loader implements PickleHost, TensorBuilder {
   }
 
   #storage(id: unknown): LoadedStorage {
-    this.#check(Array.isArray(id) && id.length >= 5, () => "a persistent id that is no storage");
+    must(Array.isArray(id) && id.length >= 5, () => "a persistent id that is no storage");
     const [kind, storageClass, key, location, numel, view] = id as unknown[];
-    this.#check(
+    must(
       kind === "storage" &&
         storageClass instanceof StorageClass &&
         typeof key === "string" &&
-        typeof location === "string" &&
-        (view === undefined || view === null),
+        typeof location === "string",
       () => "a persistent id that is no storage",
     );
     const { type } = storageClass;
     const elements = count(numel, "a storage's size");
+    const nbytes = elements * type.itemsize;
     const known = this.#loaded.get(key);
-    if (known !== undefined) {
-      this.#check(known.type === type && known.numel === elements, () => `storage ${key} is described in two ways`);
-      return known;
-    }
-    const storage = new LoadedStorage(this.#read(type, key, location, elements), type, elements);
-    this.#loaded.set(key, storage);
-    return storage;
+    must(known === undefined || known.nbytes === nbytes, () => `storage ${key} is described in two ways`);
+    const storage = known?.storage ?? this.#read(type, key, location, nbytes);
+    const root = known?.type === type ? known : new LoadedStorage(storage, type, elements, 0, this.#adapter);
+    this.#loaded.set(key, root);
+    return view === undefined || view === null ? root : this.#part(root, view);
   }
 
-  #read(type: StorageType, key: string, location: string, numel: number): object {
+  /** Files of 2017 and before have parts of storages: `(key, offset, size)`, in elements. */
+  #part(root: LoadedStorage, view: unknown): LoadedStorage {
+    must(Array.isArray(view) && view.length === 3 && typeof view[0] === "string", () => "a storage that is no part");
+    const [key, offset, size] = view as [string, unknown, unknown];
+    const [start, numel] = [count(offset, "a storage's offset"), count(size, "a storage's size")];
+    must(start + numel <= root.numel, () => `part ${key} of a storage: ${start} + ${numel} of ${root.numel} elements`);
+    return new LoadedStorage(root.storage, root.type, numel, start, this.#adapter);
+  }
+
+  #read(type: StorageType, key: string, location: string, nbytes: number): object {
     const adapter = this.#adapter;
-    this.#check(adapter.hasDType(type.dtype), () => `storage ${key} has dtype ${type.dtype}, which Cresset has not`);
-    const nbytes = numel * type.itemsize;
-    this.#bytes.expect(key, nbytes);
+    this.#bytes.expect(key, type, nbytes);
     const map = this.#mapLocation;
-    const storage = adapter.makeStorage(nbytes, typeof map === "function" ? "cpu" : targetDevice(location, map));
-    if (adapter.bytes(storage) !== null) this.#bytes.fill(key, type, () => adapter.bytes(storage)!);
+    const device = typeof map === "function" ? "cpu" : this.#inert ? location : targetDevice(location, map);
+    let storage = adapter.makeStorage(nbytes, device);
+    this.#bytes.fill(key, type, () => adapter.bytes(storage));
     if (typeof map !== "function") return storage;
     const mapped = map(storage as never, location);
-    if (mapped !== null && mapped !== undefined) {
-      if (!adapter.isStorage(mapped)) throw new TypeError("load(): mapLocation must return a storage or null");
-      return mapped;
+    if (mapped === null || mapped === undefined) {
+      targetDevice(location, null);
+      return storage;
     }
-    targetDevice(location, null);
+    if (!adapter.isStorage(mapped)) throw new TypeError("load(): mapLocation must return a storage or null");
+    must(adapter.nbytes(mapped) === nbytes, () => `mapLocation gave ${adapter.nbytes(mapped)} bytes for ${nbytes}`);
+    storage = mapped; // what comes later goes there
     return storage;
   }
 
-  tensor(args: readonly unknown[], dtype: string | null): object {
+  tensor(args: readonly unknown[], newer: string | null, name: string, given: readonly unknown[]): unknown {
     const [storage, offset, shape, strides, requiresGrad, hooks, metadata] = args;
-    const name = "_rebuild_tensor";
-    this.#check(storage instanceof LoadedStorage, () => `${name} of something that is no storage`);
+    must(storage instanceof LoadedStorage, () => `${name} of something that is no storage`);
+    const dtype = newer ?? storage.type.dtype;
+    must(dtype !== null, () => `${name} of a storage without a dtype`);
+    if (!this.#adapter.hasDType(dtype)) {
+      must(this.#anyClass, () => `a tensor of dtype ${dtype}, which Cresset has not`);
+      return new PyObject(new PyName("torch._utils", name), given);
+    }
     const pending = pendingOf(metadata);
-    this.#check(isEmpty(hooks) && pending !== null, () => `${name} with hooks or unknown metadata`);
-    this.#check(
-      Array.isArray(shape) && Array.isArray(strides) && shape.length === strides.length && shape.length <= mostDims,
-      () => `${name}: sizes and strides of different length`,
-    );
-    this.#check(typeof requiresGrad === "boolean", () => `${name}: requires_grad is no bool`);
+    must(isEmpty(hooks) && pending !== null, () => `${name} with hooks or unknown metadata`);
+    must(typeof requiresGrad === "boolean", () => `${name}: requires_grad is no bool`);
     const placement = {
-      dtype: dtype ?? storage.type.dtype,
-      shape: shape.map((value) => count(value, name)),
-      strides: strides.map((value) => count(value, name)),
-      offset: count(offset, name),
+      dtype,
+      ...layoutOf(shape, strides, name),
+      offset: count(offset, name) + storage.start,
       requiresGrad: requiresGrad && !this.#detached,
       ...(pending === "" ? {} : { pending }),
     };
-    this.#checkBounds(storage, placement);
+    checkBounds(storage, placement);
     return this.#adapter.makeTensor(storage.storage, placement);
   }
 
-  #checkBounds(
-    storage: LoadedStorage,
-    at: { dtype: string; shape: number[]; strides: number[]; offset: number },
-  ): void {
-    const itemsize = storage.type === untyped ? storageTypeOf(at.dtype)!.itemsize : storage.type.itemsize;
-    const elements = Math.floor((storage.numel * storage.type.itemsize) / itemsize);
-    const numel = at.shape.reduce((product, size) => product * size, 1);
-    const last = at.shape.reduce((sum, size, i) => sum + (size - 1) * at.strides[i]!, at.offset);
-    const end = numel === 0 ? at.offset : last + 1;
-    this.#check(Number.isSafeInteger(numel), () => `a tensor of size [${at.shape}] has too many elements`);
-    this.#check(
-      end <= elements,
-      () =>
-        `a tensor of size [${at.shape}], stride [${at.strides}] and offset ${at.offset} needs ${end} elements, but ` +
-        `its storage has ${elements}`,
-    );
+  metaTensor(dtype: string, args: readonly unknown[]): unknown {
+    const [shape, strides, requiresGrad] = args;
+    const name = "_rebuild_meta_tensor_no_storage";
+    must(this.#adapter.hasDType(dtype), () => `a tensor of dtype ${dtype}, which Cresset has not`);
+    must(typeof requiresGrad === "boolean", () => `${name}: requires_grad is no bool`);
+    const layout = layoutOf(shape, strides, name);
+    const nbytes = spanOf(layout) * itemsizeOf(dtype)!;
+    must(Number.isSafeInteger(nbytes), () => `a tensor of size [${layout.shape}] has too many elements`);
+    const storage = this.#adapter.makeStorage(nbytes, "meta");
+    return this.#adapter.makeTensor(storage, { dtype, ...layout, offset: 0, requiresGrad });
   }
 
-  parameter(args: readonly unknown[]): object {
+  parameter(args: readonly unknown[], state: unknown): object {
     const [data, requiresGrad, hooks] = args;
-    const isTensor = typeof data === "object" && data !== null && this.#adapter.describe(data) !== null;
-    this.#check(
-      isTensor && typeof requiresGrad === "boolean" && isEmpty(hooks),
+    must(
+      this.#isTensor(data) && typeof requiresGrad === "boolean" && isEmpty(hooks),
       () => "_rebuild_parameter: expected a tensor, a bool and no hooks",
     );
-    return this.#adapter.makeParameter(data, requiresGrad);
+    return this.#attribute(this.#adapter.makeParameter(data, requiresGrad), state);
+  }
+
+  typed(tensor: unknown, type: Part, state: unknown): unknown {
+    must(this.#isTensor(tensor), () => "_rebuild_from_type of something that is no tensor");
+    if (type.module.startsWith("torch.") && /^(Parameter|Buffer)$/.test(type.name)) {
+      const { requiresGrad } = this.#adapter.describe(tensor)!;
+      const isParameter = type.name === "Parameter";
+      const made = isParameter
+        ? this.#adapter.makeParameter(tensor, requiresGrad)
+        : this.#adapter.makeBuffer(tensor, true);
+      return this.#attribute(made, state);
+    }
+    if (!(type instanceof PyName)) return this.#attribute(tensor, state);
+    // A class of a user's: its data and what stands beside it.
+    const object = new PyObject(type, [tensor]);
+    object.state = state;
+    return object;
+  }
+
+  onDevice(tensor: unknown, dtype: string, location: string, requiresGrad: unknown): unknown {
+    must(this.#isTensor(tensor), () => "_rebuild_device_tensor of something that is no tensor");
+    const parts = this.#adapter.describe(tensor)!;
+    must(parts.dtype === dtype, () => `_rebuild_device_tensor: ${parts.dtype} elements for a ${dtype} tensor`);
+    const map = this.#mapLocation;
+    targetDevice(location, typeof map === "function" ? null : map);
+    return this.#adapter.makeTensor(parts.storage, { ...parts, requiresGrad: requiresGrad === true });
+  }
+
+  array(dtype: string, shape: readonly number[], fortran: boolean, elements: Uint8Array): object | null {
+    const adapter = this.#adapter;
+    if (!adapter.hasDType(dtype)) return null;
+    const storage = adapter.makeStorage(elements.length, "cpu");
+    if (elements.length > 0) adapter.bytes(storage)!.set(elements);
+    const strides = fortran ? contiguousStrides([...shape].reverse()).reverse() : contiguousStrides(shape);
+    return adapter.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false });
+  }
+
+  #isTensor(value: unknown): value is object {
+    return typeof value === "object" && value !== null && this.#adapter.describe(value) !== null;
+  }
+
+  /** Notes what a user has added to a tensor; a buffer is known by it. */
+  #attribute(tensor: object, state: unknown): object {
+    // Objects with slots have a second dict.
+    const dict = Array.isArray(state) ? (state[0] as unknown) : state;
+    if (isEmpty(dict)) return tensor;
+    must(dict instanceof PyDict, () => "the attributes of a tensor are no dict");
+    const rest = new PyDict(false);
+    for (const [name, value] of dict.items) {
+      must(typeof name === "string", () => "an attribute of a tensor whose name is no string");
+      if (name !== "_is_buffer" && name !== "persistent") rest.items.set(name, value);
+    }
+    const isBuffer = dict.items.get("_is_buffer") === true;
+    const target = isBuffer ? this.#adapter.makeBuffer(tensor, dict.items.get("persistent") !== false) : tensor;
+    const all = isBuffer ? rest : dict;
+    if (all.items.size > 0) this.#attributed.push([target, all]);
+    return target;
   }
 }
 
@@ -193,3 +289,25 @@ function pendingOf(metadata: unknown): "conj" | "neg" | "" | null {
 
 const isEmpty = (value: unknown): boolean =>
   value === null || value === undefined || (value instanceof PyDict && value.items.size === 0);
+
+function layoutOf(shape: unknown, strides: unknown, name: string): Pick<Placement, "shape" | "strides"> {
+  must(
+    Array.isArray(shape) && Array.isArray(strides) && shape.length === strides.length && shape.length <= mostDims,
+    () => `${name}: sizes and strides of different length`,
+  );
+  return { shape: shape.map((value) => count(value, name)), strides: strides.map((value) => count(value, name)) };
+}
+
+function checkBounds(storage: LoadedStorage, at: Placement): void {
+  const { dtype, shape, strides, offset } = at;
+  const elements = Math.floor(((storage.start + storage.numel) * storage.type.itemsize) / itemsizeOf(dtype)!);
+  const numel = shape.reduce((product, size) => product * size, 1);
+  const end = offset + spanOf(at);
+  must(Number.isSafeInteger(numel), () => `a tensor of size [${shape}] has too many elements`);
+  must(
+    end <= elements,
+    () =>
+      `a tensor of size [${shape}], stride [${strides}] and offset ${offset} needs ${end} elements, but its storage has ` +
+      `${elements}`,
+  );
+}

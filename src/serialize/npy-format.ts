@@ -4,7 +4,10 @@ import type { Source } from "./source.ts";
 
 /** An array as its header describes it. */
 export interface NpyHeader {
+  /** `float32` */
   readonly dtype: string;
+  /** `<f4` */
+  readonly descr: string;
   readonly itemsize: number;
   /** Bytes of the numbers that an element is made of. */
   readonly numberSize: number;
@@ -23,6 +26,9 @@ const longestHeader = 10_000;
 const names: Readonly<Record<string, string>> = {
   b1: "bool",
   u1: "uint8",
+  u2: "uint16",
+  u4: "uint32",
+  u8: "uint64",
   i1: "int8",
   i2: "int16",
   i4: "int32",
@@ -36,11 +42,14 @@ const names: Readonly<Record<string, string>> = {
 
 const supported = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool";
 
+/** Whether a file begins like one of NumPy's. */
+export const looksLikeNpy = (start: Uint8Array): boolean => magic.every((byte, i) => start[i] === byte);
+
 /** Reads and checks a header; the elements must be there. */
 export function readNpyHeader(source: Source): NpyHeader {
   const fail = (what: string): ValueError => new ValueError(`${source.name}: ${what}`);
   const head = source.read(0, Math.min(source.size, 12));
-  if (!magic.every((byte, i) => head[i] === byte)) {
+  if (!looksLikeNpy(head)) {
     throw fail("the magic string is not correct; expected b'\\x93NUMPY'");
   }
   const major = head[6] ?? 0;
@@ -90,6 +99,12 @@ function parseHeader(text: string, fail: Fail): { descr: string; fortran: boolea
   };
 }
 
+/** The error for elements that no tensor here can have. */
+export const unsupported = (source: Source, descr: string): TypeError =>
+  new TypeError(
+    `${source.name}: can't convert np.ndarray of dtype ${descr}. The only supported types are: ${supported}.`,
+  );
+
 function describe(
   source: Source,
   { descr, fortran, shape }: { descr: string; fortran: boolean; shape: number[] },
@@ -99,11 +114,7 @@ function describe(
   const parts = /^([<>=|])?([a-zA-Z])(\d*)$/.exec(descr);
   const kind = parts === null ? "" : `${parts[2]}${parts[3]}`;
   if (parts?.[2] === "O") throw fail("Object arrays cannot be loaded when allow_pickle=False");
-  if (!Object.hasOwn(names, kind)) {
-    throw new TypeError(
-      `${source.name}: can't convert np.ndarray of dtype ${descr}. The only supported types are: ${supported}.`,
-    );
-  }
+  if (!Object.hasOwn(names, kind)) throw unsupported(source, descr);
   const itemsize = Number(parts![3]);
   const nbytes = shape.reduce((product, size) => product * size, itemsize);
   if (!shape.every((size) => Number.isSafeInteger(size)) || !Number.isSafeInteger(nbytes)) {
@@ -113,7 +124,17 @@ function describe(
     throw fail(`an array of shape (${shape}) and dtype ${descr} needs ${nbytes} bytes, found ${source.size - start}`);
   }
   const numberSize = kind.startsWith("c") ? itemsize / 2 : itemsize;
-  return { dtype: names[kind]!, itemsize, numberSize, bigEndian: parts![1] === ">", fortran, shape, start, nbytes };
+  return {
+    dtype: names[kind]!,
+    descr,
+    itemsize,
+    numberSize,
+    bigEndian: parts![1] === ">",
+    fortran,
+    shape,
+    start,
+    nbytes,
+  };
 }
 
 /** Room that NumPy leaves so that the first (in Fortran order the last) dimension can grow. */

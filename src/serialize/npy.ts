@@ -3,28 +3,35 @@
 import { check, ValueError } from "../core/errors.ts";
 import { announce } from "../core/observe.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
-import { deflateBytes, prepareInflate } from "./inflate.ts";
-import { isBytes, join, type LoadSource, plainBytes, withSource } from "./input.ts";
-import { npyHeader, readNpyHeader } from "./npy-format.ts";
-import { contiguousStrides } from "./open.ts";
+import { swap } from "./checkpoint.ts";
+import { prepareInflate } from "./inflate.ts";
+import { isBytes, type LoadSource, plainBytes, withSource } from "./input.ts";
+import { contiguousStrides } from "./layouts.ts";
+import { lazyTensors as adapter, LazyTensor } from "./lazy.ts";
+import { npyHeader, readNpyHeader, unsupported } from "./npy-format.ts";
 import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
+import { arrived, joined, type Pieces } from "./pieces.ts";
+import { type Room, reused } from "./room.ts";
 import { bytesSource, type Source } from "./source.ts";
-import { tensors as adapter } from "./tensors.ts";
 import { ZipReader } from "./zip-read.ts";
 import { type ZipInput, zipChunks } from "./zip-write.ts";
 
+/** A tensor, or one that is read when its turn comes. */
+type Writable = Tensor | LazyTensor;
+
 /** Tensors by their names, or in order: `arr_0`, `arr_1`, … */
-export type Arrays = ReadonlyMap<string, Tensor> | readonly Tensor[] | { readonly [name: string]: Tensor };
+export type Arrays = ReadonlyMap<string, Writable> | readonly Writable[] | { readonly [name: string]: Writable };
 
 // ---------------------------------------------------------------- reading
 
 function readArray(source: Source): Tensor {
-  const { dtype, shape, fortran, start, nbytes, bigEndian, numberSize } = readNpyHeader(source);
-  check(adapter.hasDType(dtype), () => `${source.name}: dtype ${dtype}, which Cresset has not`, TypeError);
+  const header = readNpyHeader(source);
+  const { dtype, shape, fortran, start, nbytes, bigEndian } = header;
+  if (!adapter.hasDType(dtype)) throw unsupported(source, header.descr);
   const storage = adapter.makeStorage(nbytes, "cpu");
   const bytes = adapter.bytes(storage)!;
   if (nbytes > 0) source.readInto(start, bytes);
-  if (bigEndian) for (let i = 0; i < nbytes; i += numberSize) bytes.subarray(i, i + numberSize).reverse();
+  if (bigEndian) swap(bytes, header);
   const strides = fortran ? contiguousStrides([...shape].reverse()).reverse() : contiguousStrides(shape);
   return adapter.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false }) as Tensor;
 }
@@ -71,7 +78,12 @@ export async function loadz(src: LoadSource): Promise<Map<string, Tensor>> {
 // ---------------------------------------------------------------- writing
 
 /** The file in two pieces. Tensors in Fortran order stay so, as in NumPy; others are written row by row. */
-function chunksOf(x: unknown, what: string): [header: Uint8Array, data: Uint8Array] {
+function chunksOf(
+  x: unknown,
+  what: string,
+  room?: Room,
+): [head: Uint8Array, data: () => Uint8Array | Promise<Uint8Array>] {
+  if (x instanceof LazyTensor) return [npyHeader(x.dtype, x.shape, false), () => x.elements(room)];
   if (!isTensor(x)) throw new TypeError(`${what}: expected a Tensor, not ${typeof x}`);
   const source = x.detach().resolveConj().resolveNeg();
   const fortran = !source.isContiguous() && source.permute(reversed(source.dim())).isContiguous();
@@ -80,7 +92,15 @@ function chunksOf(x: unknown, what: string): [header: Uint8Array, data: Uint8Arr
   const { storage, offset } = adapter.describe(packed)!;
   const { itemsize } = packed.dtype;
   const begin = offset * itemsize;
-  return [header, adapter.bytes(storage)!.subarray(begin, begin + packed.numel() * itemsize)];
+  check(adapter.bytes(storage) !== null, () => `${what}: a tensor on the meta device has no data`);
+  const data = (): Uint8Array => adapter.bytes(storage)!.subarray(begin, begin + packed.numel() * itemsize);
+  return [header, data];
+}
+
+function* piecesOfArray(x: unknown, what: string): Pieces {
+  const [header, data] = chunksOf(x, what);
+  yield header;
+  yield yield* arrived(data());
 }
 
 const reversed = (n: number): number[] => Array.from({ length: n }, (_, i) => n - 1 - i);
@@ -91,37 +111,40 @@ const reversed = (n: number): number[] => Array.from({ length: n }, (_, i) => n 
  */
 export function serialize(x: Tensor): Uint8Array<ArrayBuffer> {
   announce(() => ({ kind: "save", value: x }));
-  return join(chunksOf(x, "serialize()"));
+  return joined(piecesOfArray(x, "serialize()"));
 }
 
 /**
  * Writes a tensor for NumPy; the file changes whole or not at all.
  * @example await torch.npy.save("x.npy", torch.ones(2, 3))
  */
-export async function save(file: SaveDestination, x: Tensor, options: SaveOptions = {}): Promise<void> {
+export async function save(file: SaveDestination, x: Tensor | LazyTensor, options: SaveOptions = {}): Promise<void> {
   announce(() => ({ kind: "save", value: x }));
-  const chunks = chunksOf(x, "save()");
-  await writeTo(file, () => chunks, options);
+  await writeTo(file, () => piecesOfArray(x, "save()"), options);
 }
 
-function named(arrays: Arrays): [string, Tensor][] {
-  if (Array.isArray(arrays)) return arrays.map((x: Tensor, i) => [`arr_${i}`, x]);
-  return arrays instanceof Map ? [...arrays] : Object.entries(arrays as { readonly [name: string]: Tensor });
+function named(arrays: Arrays): [string, Writable][] {
+  if (Array.isArray(arrays)) return arrays.map((x: Writable, i) => [`arr_${i}`, x]);
+  return arrays instanceof Map ? [...arrays] : Object.entries(arrays as { readonly [name: string]: Writable });
 }
 
 async function writeArchive(
   file: SaveDestination,
   arrays: Arrays,
   options: SaveOptions,
-  pack: (bytes: Uint8Array) => Pick<ZipInput, "data" | "deflated">,
+  compress: boolean,
 ): Promise<void> {
   const entries = named(arrays);
   for (const [name, x] of entries) {
-    if (!isTensor(x)) throw new TypeError(`savez(): ${name} is no Tensor`);
-    npyHeader(x.dtype.name, x.shape, false);
+    if (!isTensor(x) && !(x instanceof LazyTensor)) throw new TypeError(`savez(): ${name} is no Tensor`);
+    npyHeader(isTensor(x) ? x.dtype.name : x.dtype, x.shape, false);
   }
+  const room = reused();
   const inputs = function* (): Generator<ZipInput> {
-    for (const [name, x] of entries) yield { name: `${name}.npy`, ...pack(join(chunksOf(x, "savez()"))) };
+    for (const [name, x] of entries) {
+      const [head, data] = chunksOf(x, "savez()", room);
+      yield { name: `${name}.npy`, head, data, compress };
+    }
   };
   announce(() => ({ kind: "save", value: arrays }));
   await writeTo(file, () => zipChunks(inputs()), options);
@@ -132,7 +155,7 @@ async function writeArchive(
  * @example await torch.npy.savez("arrays.npz", { x: torch.ones(2), y: torch.zeros(3) })
  */
 export async function savez(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
-  return writeArchive(file, arrays, options, (bytes) => ({ data: () => bytes }));
+  return writeArchive(file, arrays, options, false);
 }
 
 /**
@@ -141,5 +164,5 @@ export async function savez(file: SaveDestination, arrays: Arrays, options: Save
  */
 export async function savezCompressed(file: SaveDestination, arrays: Arrays, options: SaveOptions = {}): Promise<void> {
   await prepareInflate();
-  return writeArchive(file, arrays, options, (bytes) => ({ data: () => bytes, deflated: deflateBytes(bytes) }));
+  return writeArchive(file, arrays, options, true);
 }

@@ -2,19 +2,26 @@
 import { check, KeyError } from "../core/errors.ts";
 import { StateDict } from "../core/statedict.ts";
 import type { Tensor } from "../core/tensor.ts";
-import type { Description, TensorAdapter } from "./adapter.ts";
-import { type Archive, expectEntry, openArchive, readArchive, swap } from "./checkpoint.ts";
-import { SafetensorError, UnpicklingError } from "./errors.ts";
+import { formatOf, notCheckpoint } from "./checkpoint.ts";
+import type { NamedGlobal } from "./globals.ts";
 import { prepareInflate } from "./inflate.ts";
 import type { LoadSource } from "./input.ts";
-import type { StorageBytes } from "./load.ts";
-import { type MapLocation, targetDevice } from "./location.ts";
-import { latin1 } from "./pickle-bytes.ts";
-import { PickledObject } from "./python.ts";
+import type { LazyTensor } from "./lazy.ts";
+import type { MapLocation } from "./location.ts";
+import { looksLikeNpy } from "./npy-format.ts";
+import {
+  type CheckedEntry,
+  type OpenedFile,
+  type Opening,
+  openLegacy,
+  openNpy,
+  openSafetensors,
+  openZip,
+} from "./open-formats.ts";
+import { flatten } from "./paths.ts";
 import { openRanges, type Ranges } from "./ranges.ts";
-import { looksLikeSafetensors, readSafetensorsHeader } from "./safetensors-format.ts";
-import { type StorageType, storageTypeOf } from "./storage-types.ts";
-import { tensors } from "./tensors.ts";
+import { looksLikeSafetensors } from "./safetensors-format.ts";
+import { beside, isShardIndex, readShardIndex } from "./shard-index.ts";
 
 /** What is known of a tensor without reading it. */
 export interface TensorInfo {
@@ -35,11 +42,6 @@ export interface OpenOptions {
   readonly weightsOnly?: boolean;
 }
 
-interface Entry {
-  readonly info: TensorInfo;
-  read(): Promise<Tensor>;
-}
-
 /**
  * A file whose tensors are read one by one. `keys` are the paths through dicts and lists, joined by points. Tensors that
  * share memory in the file do not share it when they are read alone.
@@ -47,50 +49,63 @@ interface Entry {
 export class Checkpoint {
   /** Where it was opened from. */
   readonly name: string;
-  /** `zip`, `torchscript` or `safetensors`. */
+  /** `zip`, `legacy`, `torchscript`, `safetensors`, `npy` or `npz`. */
   readonly format: string;
+  /** Bytes of the file, of shards in all. */
+  readonly size: number;
   /** What a safetensors file says about itself. */
   readonly metadata: ReadonlyMap<string, string>;
-  readonly #entries: ReadonlyMap<string, Entry>;
-  readonly #close: () => void;
+  /** The classes and functions that its pickle names, in order. None of them was run. */
+  readonly globals: readonly NamedGlobal[];
+  /** What it holds, with a LazyTensor for every tensor. */
+  readonly value: unknown;
+  /** Its parts that have checksums; none but archives have. */
+  readonly entries: readonly CheckedEntry[];
+  readonly #tensors: ReadonlyMap<string, LazyTensor>;
+  readonly #files: readonly Ranges[];
 
-  constructor(
-    name: string,
-    format: string,
-    entries: ReadonlyMap<string, Entry>,
-    metadata: ReadonlyMap<string, string>,
-    close: () => void,
-  ) {
+  constructor(files: readonly Ranges[], opened: OpenedFile, name: string = files[0]!.name) {
     this.name = name;
-    this.format = format;
-    this.metadata = metadata;
-    this.#entries = entries;
-    this.#close = close;
+    this.format = opened.format;
+    this.size = files.reduce((sum, file) => sum + file.size, 0);
+    this.metadata = opened.metadata ?? new Map();
+    this.globals = opened.globals ?? [];
+    this.value = opened.value;
+    this.entries = opened.entries ?? [];
+    this.#tensors = flatten(opened.value, this.name);
+    this.#files = files;
   }
 
   /** The names of all tensors. */
   keys(): string[] {
-    return [...this.#entries.keys()];
+    return [...this.#tensors.keys()];
+  }
+
+  /** All tensors under their names, unread. */
+  get tensors(): ReadonlyMap<string, LazyTensor> {
+    return this.#tensors;
   }
 
   has(key: string): boolean {
-    return this.#entries.has(key);
+    return this.#tensors.has(key);
   }
 
-  #entry(key: string): Entry {
-    const entry = this.#entries.get(key);
-    check(entry !== undefined, () => `'${key}' (${this.name} has ${this.#entries.size} tensors)`, KeyError);
-    return entry;
+  /** A tensor, unread. */
+  lazy(key: string): LazyTensor {
+    const found = this.#tensors.get(key);
+    check(found !== undefined, () => `'${key}' (${this.name} has ${this.#tensors.size} tensors)`, KeyError);
+    return found;
   }
 
   /** What is known of a tensor without reading it. */
   info(key: string): TensorInfo {
-    return this.#entry(key).info;
+    const { dtype, shape, strides, nbytes } = this.lazy(key);
+    return { dtype, shape, strides, nbytes };
   }
 
   /** Reads one tensor. */
   async tensor(key: string): Promise<Tensor> {
-    return this.#entry(key).read();
+    return this.lazy(key).read();
   }
 
   /** Reads these tensors, or all. */
@@ -102,17 +117,23 @@ export class Checkpoint {
 
   /** Closes the file. */
   close(): void {
-    this.#close();
+    for (const file of this.#files) file.close();
   }
 
   [Symbol.dispose](): void {
-    this.#close();
+    this.close();
+  }
+}
+
+function checkNames(options: object): void {
+  for (const key of Object.keys(options)) {
+    if (key !== "mapLocation" && key !== "weightsOnly") throw new TypeError(`open() got an unknown option "${key}"`);
   }
 }
 
 /**
- * Opens a zip checkpoint, a TorchScript archive or a safetensors file without reading its tensors. HTTP servers are
- * asked for ranges.
+ * Opens a checkpoint, a TorchScript archive, a file of safetensors or their index, an npy or an npz file without reading
+ * its tensors. HTTP servers are asked for ranges.
  * @example
  * const file = await torch.serialization.open("model.pt");
  * const weight = await file.tensor("fc.weight");
@@ -120,197 +141,73 @@ export class Checkpoint {
  * weight.shape // torch.Size([2, 3])
  */
 export async function open(src: LoadSource, options: OpenOptions = {}): Promise<Checkpoint> {
-  for (const key of Object.keys(options)) {
-    if (key !== "mapLocation" && key !== "weightsOnly") throw new TypeError(`open() got an unknown option "${key}"`);
-  }
+  checkNames(options);
+  const { mapLocation = null, weightsOnly = true } = options;
+  return openWith(src, { reading: { mapLocation, weightsOnly } });
+}
+
+/**
+ * Opens any file for looking into it: all that its pickle names, also what would run commands in Python, stands as plain
+ * data in `value` and is listed in `globals`. Nothing is run.
+ * @example
+ * using file = await torch.serialization.inspect("model.pt");
+ * file.globals.filter(({ allowed }) => !allowed).length // 0
+ */
+export async function inspect(src: LoadSource): Promise<Checkpoint> {
+  return openWith(src, { reading: { weightsOnly: false, inert: true } });
+}
+
+/**
+ * The classes and functions, such as `torch.nn.modules.linear.Linear`, that a checkpoint's pickle names and that
+ * `weightsOnly` refuses.
+ * @example
+ * await torch.save(new torch.nn.Linear(1, 1), "whole.pt");
+ * await torch.serialization.getUnsafeGlobalsInCheckpoint("whole.pt") // [ 'torch.nn.modules.linear.Linear' ]
+ */
+export async function getUnsafeGlobalsInCheckpoint(src: LoadSource): Promise<string[]> {
+  using file = await inspect(src);
+  return file.globals.filter(({ allowed }) => !allowed).map(({ module, name }) => `${module}.${name}`);
+}
+
+async function openWith(src: LoadSource, opening: Opening): Promise<Checkpoint> {
   await prepareInflate();
+  if (isShardIndex(src)) return openShards(src, opening);
   const ranges = await openRanges(src);
   try {
-    const start = await ranges.run((source) => source.read(0, Math.min(source.size, 9)).slice());
-    if (start[0] === 0x50 && start[1] === 0x4b) return await openZip(ranges, options);
-    if (looksLikeSafetensors(start)) return await openSafetensors(ranges, options);
-    throw new UnpicklingError(
-      `${ranges.name} begins with ${JSON.stringify(latin1(start))}: expected a zip checkpoint or a safetensors file ` +
-        "(legacy checkpoints can only be loaded whole)",
-    );
+    return new Checkpoint([ranges], await openFormat(ranges, opening));
   } catch (error) {
     ranges.close();
     throw error;
   }
 }
 
-async function openSafetensors(ranges: Ranges, options: OpenOptions): Promise<Checkpoint> {
-  const header = await ranges.run(readSafetensorsHeader);
-  const entries = new Map<string, Entry>();
-  const device = targetDevice("cpu", options.mapLocation);
-  for (const [name, { dtype, shape, start, nbytes }] of header.tensors) {
-    const info = { dtype, shape, strides: contiguousStrides(shape), nbytes };
-    const read = async (): Promise<Tensor> => {
-      const known = tensors.hasDType(dtype);
-      check(known, () => `${ranges.name}: tensor ${name} has dtype ${dtype}, which Cresset has not`, SafetensorError);
-      const storage = tensors.makeStorage(nbytes, device);
-      if (tensors.bytes(storage) !== null) await ranges.fill(start, nbytes, () => tensors.bytes(storage)!);
-      return tensors.makeTensor(storage, { ...info, offset: 0, requiresGrad: false }) as Tensor;
-    };
-    entries.set(name, { info, read });
-  }
-  return new Checkpoint(ranges.name, "safetensors", entries, header.metadata, () => ranges.close());
-}
-
-/** Row-major strides. */
-export function contiguousStrides(shape: readonly number[]): number[] {
-  const strides: number[] = [];
-  let step = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = step;
-    step *= Math.max(shape[i]!, 1);
-  }
-  return strides;
-}
-
-// ---------------------------------------------------------------- zip
-
-/** A storage that stays in the file. */
-class FarStorage {
-  readonly device: string;
-  key = "";
-  type: StorageType | null = null;
-
-  constructor(device: string) {
-    this.device = device;
-  }
-}
-
-/** A tensor that stays in the file. */
-class FarTensor {
-  readonly storage: FarStorage;
-  readonly parts: Description;
-
-  constructor(storage: FarStorage, parts: Description) {
-    this.storage = storage;
-    this.parts = parts;
-  }
-}
-
-/** Reads pickles without their tensors. */
-function farTensors(archive: Archive): { adapter: TensorAdapter; storages: StorageBytes } {
-  let last = new FarStorage("cpu");
-  const adapter: TensorAdapter = {
-    describe: (value) => (value instanceof FarTensor ? value.parts : null),
-    isStorage: (value) => value instanceof FarStorage,
-    hasDType: (dtype) => storageTypeOf(dtype) !== undefined,
-    bytes: () => new Uint8Array(0),
-    writes: () => 0,
-    makeStorage(_nbytes, device) {
-      last = new FarStorage(device);
-      return last;
-    },
-    makeTensor: (storage, placement) =>
-      new FarTensor(storage as FarStorage, { ...placement, storage, isParameter: false }),
-    makeParameter: (tensor) => tensor,
-  };
-  const storages: StorageBytes = {
-    expect: (key, nbytes) => expectEntry(archive, key, nbytes),
-    fill(key, type) {
-      last.key = key;
-      last.type = type;
-    },
-  };
-  return { adapter, storages };
-}
-
-async function openZip(ranges: Ranges, options: OpenOptions): Promise<Checkpoint> {
-  const { archive, value } = await ranges.run((source) => {
-    const opened = openArchive(source, true);
-    const { adapter, storages } = farTensors(opened);
-    return { archive: opened, value: readArchive(opened, adapter, storages, options) };
+async function openFormat(ranges: Ranges, opening: Opening): Promise<OpenedFile> {
+  const start = await ranges.run((source) => source.read(0, Math.min(source.size, 9)).slice());
+  if (looksLikeSafetensors(start)) return openSafetensors(ranges, opening);
+  if (looksLikeNpy(start)) return openNpy(ranges);
+  const format = await ranges.run(formatOf);
+  if (format === "zip") return openZip(ranges, opening);
+  if (format === "legacy") return openLegacy(ranges, opening);
+  return ranges.run((source) => {
+    throw notCheckpoint(source, "a checkpoint, a file of safetensors, an npy or an npz file");
   });
-  const entries = new Map<string, Entry>();
-  for (const [key, far] of flatten(value, ranges.name)) {
-    const info = infoOf(far);
-    entries.set(key, { info, read: () => readFar(ranges, archive, far, info) });
-  }
-  const format = archive.script ? "torchscript" : "zip";
-  return new Checkpoint(ranges.name, format, entries, new Map(), () => ranges.close());
 }
 
-/** The span of a tensor in its storage, in elements. */
-function spanOf({ shape, strides }: Description): number {
-  if (shape.includes(0)) return 0;
-  return shape.reduce((sum, size, i) => sum + (size - 1) * strides[i]!, 1);
-}
-
-function infoOf({ parts }: FarTensor): TensorInfo {
-  const { dtype, shape, strides } = parts;
-  return { dtype, shape, strides, nbytes: spanOf(parts) * storageTypeOf(dtype)!.itemsize };
-}
-
-/** Reads the part of the storage that the tensor lies in; the checksum is looked at where that is all of it. */
-async function readFar(ranges: Ranges, archive: Archive, far: FarTensor, info: TensorInfo): Promise<Tensor> {
-  const { dtype, offset } = far.parts;
-  check(tensors.hasDType(dtype), () => `${ranges.name}: dtype ${dtype}, which Cresset has not`, UnpicklingError);
-  const type = storageTypeOf(dtype)!;
-  const name = `${archive.folder}data/${far.storage.key}`;
-  // The reader of the archive is bound to the source of its first run, which for far sources throws for what is missing.
-  const entry = await ranges.run(() => archive.zip.located(name));
-  const storage = tensors.makeStorage(info.nbytes, far.storage.device);
-  const bytes = (): Uint8Array => tensors.bytes(storage)!;
-  if (tensors.bytes(storage) !== null) {
-    const begin = offset * type.itemsize;
-    if (entry.method === 0) {
-      await ranges.fill(entry.start + begin, info.nbytes, bytes);
-      if (info.nbytes === entry.size) archive.zip.verify(entry, bytes());
-    } else {
-      const whole = await ranges.run(() => archive.zip.read(name));
-      bytes().set(whole.subarray(begin, begin + info.nbytes));
+async function openShards(index: string | URL, opening: Opening): Promise<Checkpoint> {
+  const map = await readShardIndex(index);
+  const shards = new Map<string, Checkpoint>();
+  const files: Ranges[] = [];
+  try {
+    for (const name of new Set(map.values())) {
+      const ranges = await openRanges(beside(index, name));
+      files.push(ranges);
+      shards.set(name, new Checkpoint([ranges], await openSafetensors(ranges, opening)));
     }
-    if (archive.bigEndian) swap(bytes(), type);
+    const value = new StateDict<unknown>([...map].map(([key, name]) => [key, shards.get(name)!.lazy(key)]));
+    const metadata = new Map([...shards.values()].flatMap((shard) => [...shard.metadata]));
+    return new Checkpoint(files, { format: "safetensors", value, metadata }, String(index));
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
   }
-  const { shape, strides } = far.parts;
-  return tensors.makeTensor(storage, { dtype, shape, strides, offset: 0, requiresGrad: false }) as Tensor;
-}
-
-// ---------------------------------------------------------------- paths
-
-/** More names than this are taken for an attack: shared containers can be written as a tree of any size. */
-const mostNames = 2 ** 20;
-
-/** All tensors of a value under their paths; modules' under the names of their state dicts. */
-function flatten(root: unknown, label: string): Map<string, FarTensor> {
-  const found = new Map<string, FarTensor>();
-  const inside = new Set<unknown>();
-  let visits = 0;
-  const visit = (value: unknown, path: readonly string[]): void => {
-    if (value instanceof FarTensor) {
-      const key = path.join(".");
-      // Two paths may read the same: the later one shows where its names begin and end.
-      found.set(found.has(key) ? JSON.stringify(path) : key, value);
-      return;
-    }
-    if (typeof value !== "object" || value === null || inside.has(value)) return;
-    check(++visits <= mostNames, () => `${label}: more than ${mostNames} containers`, UnpicklingError);
-    inside.add(value);
-    for (const [name, item] of childrenOf(value)) visit(item, name === null ? path : [...path, name]);
-    inside.delete(value);
-  };
-  visit(root, []);
-  return found;
-}
-
-const moduleParts = ["_parameters", "_buffers", "_modules"];
-
-function childrenOf(value: object): Iterable<readonly [string | null, unknown]> {
-  if (value instanceof Map) return [...value].map(([key, item]) => [String(key), item]);
-  if (Array.isArray(value)) return value.map((item, i) => [String(i), item]);
-  if (value instanceof Set) return [];
-  if (!(value instanceof PickledObject)) return Object.entries(value);
-  const { state, args, items, entries } = value;
-  const isModule = typeof state === "object" && state !== null && "_parameters" in state && "_modules" in state;
-  if (isModule) return moduleParts.map((part) => [null, Reflect.get(state, part)]);
-  return [
-    [null, state],
-    [null, args],
-    [null, items],
-    [null, entries],
-  ];
 }

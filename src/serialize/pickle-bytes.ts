@@ -21,56 +21,85 @@ export function narrow(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+/** Gives the same bytes with at least `length` of them, or as many as there are. */
+export type Grow = (length: number) => Uint8Array;
+
 /** Reads a pickle from `position` on. */
 export class PickleBytes {
   position: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #label: string;
+  /** What messages call the pickle. */
+  readonly label: string;
+  #bytes: Uint8Array;
+  #view: DataView;
+  readonly #grow: Grow | null;
 
-  constructor(bytes: Uint8Array, position: number, label: string) {
+  /** `grow` is asked where the bytes are the beginning of a file only. */
+  constructor(bytes: Uint8Array, position: number, label: string, grow: Grow | null = null) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#label = label;
+    this.#grow = grow;
+    this.label = label;
     this.position = position;
+  }
+
+  /** Whether there are `length` bytes in all, after asking for more. */
+  #reach(length: number): boolean {
+    if (length > this.#bytes.length && this.#grow !== null) {
+      const bytes = this.#grow(length);
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return length <= this.#bytes.length;
   }
 
   /** An error that says where. */
   error(what: string): UnpicklingError {
-    return new UnpicklingError(`${this.#label}, pickle offset ${this.position}: ${what}`);
+    return new UnpicklingError(`${this.label}, pickle offset ${this.position}: ${what}`);
   }
 
-  /** Moves past `count` bytes and returns where they begin. */
+  /** An error for a pickle that goes on after its last byte. */
+  #truncated(what: string): UnpicklingError {
+    return this.error(`pickle data was truncated (expected ${what})`);
+  }
+
+  /** Moves past `count` bytes and returns where they begin. It may replace the bytes, so it comes before their use. */
   #skip(count: number): number {
     const start = this.position;
-    const left = this.#bytes.length - start;
-    if (count > left) throw this.error(`pickle data was truncated (expected ${count} more bytes, found ${left})`);
+    if (start + count > this.#bytes.length && !this.#reach(start + count)) {
+      throw this.#truncated(`${count} more bytes, found ${this.#bytes.length - start}`);
+    }
     this.position = start + count;
     return start;
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#skip(1));
+    const at = this.#skip(1);
+    return this.#view.getUint8(at);
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#skip(2), true);
+    const at = this.#skip(2);
+    return this.#view.getUint16(at, true);
   }
 
   i32(): number {
-    return this.#view.getInt32(this.#skip(4), true);
+    const at = this.#skip(4);
+    return this.#view.getInt32(at, true);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#skip(4), true);
+    const at = this.#skip(4);
+    return this.#view.getUint32(at, true);
   }
 
   u64(): number {
-    return Number(this.#view.getBigUint64(this.#skip(8), true));
+    const at = this.#skip(8);
+    return Number(this.#view.getBigUint64(at, true));
   }
 
   f64(): number {
-    return this.#view.getFloat64(this.#skip(8), false);
+    const at = this.#skip(8);
+    return this.#view.getFloat64(at, false);
   }
 
   /** A view of the next `length` bytes. */
@@ -92,8 +121,12 @@ export class PickleBytes {
 
   /** The bytes up to the next newline, which is passed over. */
   line(): Uint8Array {
-    const stop = this.#bytes.indexOf(10, this.position);
-    if (stop < 0) throw this.error("pickle data was truncated (expected a line end)");
+    let stop = this.#bytes.indexOf(10, this.position);
+    while (stop < 0) {
+      const searched = this.#bytes.length;
+      if (!this.#reach(searched + 1)) throw this.#truncated("a line end");
+      stop = this.#bytes.indexOf(10, searched);
+    }
     const line = this.#bytes.subarray(this.position, stop);
     this.position = stop + 1;
     return line;

@@ -1,6 +1,7 @@
 /** The pickle machine: it builds plain data and calls only what its host's allow-list offers. Nothing is executed. */
+import { ContentError } from "./errors.ts";
 import { op } from "./opcodes.ts";
-import { PickleBytes } from "./pickle-bytes.ts";
+import { type Grow, PickleBytes } from "./pickle-bytes.ts";
 import { Part, PyCallable, PyDict, PyName, PyObject } from "./python.ts";
 
 /** What a pickle may name. */
@@ -23,8 +24,9 @@ export class Unpickler {
   #stack: unknown[] = [];
   readonly #marks: unknown[][] = [];
 
-  constructor(bytes: Uint8Array, host: PickleHost, label: string, position = 0) {
-    this.#in = new PickleBytes(bytes, position, label);
+  /** `grow` is asked for more where the bytes are the beginning of a file only. */
+  constructor(bytes: Uint8Array, host: PickleHost, label: string, position = 0, grow: Grow | null = null) {
+    this.#in = new PickleBytes(bytes, position, label, grow);
     this.#host = host;
   }
 
@@ -35,13 +37,20 @@ export class Unpickler {
 
   /** Runs until STOP. Dicts are PyDicts until `settle`. */
   load(): unknown {
-    for (;;) {
-      const code = this.#in.u8();
-      if (code === op.STOP) return this.#pop();
-      if (!this.#scalar(code) && !this.#memory(code) && !this.#container(code) && !this.#object(code)) {
-        const shown = `0x${code.toString(16).padStart(2, "0")}`;
-        throw this.#in.error(`unsupported pickle instruction ${shown}`);
+    let at = this.#in.position;
+    try {
+      for (;;) {
+        at = this.#in.position;
+        const code = this.#in.u8();
+        if (code === op.STOP) return this.#pop();
+        if (!this.#scalar(code) && !this.#memory(code) && !this.#container(code) && !this.#object(code)) {
+          const shown = `0x${code.toString(16).padStart(2, "0")}`;
+          throw this.#in.error(`unsupported pickle instruction ${shown}`);
+        }
       }
+    } catch (error) {
+      if (!(error instanceof ContentError)) throw error;
+      throw error.at(`${this.#in.label}, pickle offset ${at}`);
     }
   }
 
@@ -260,7 +269,7 @@ export class Unpickler {
     if (items.length % 2 !== 0) throw this.#in.error("a dict key without its value");
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i];
-      if (key instanceof PyDict || key instanceof PyCallable || key instanceof Part || key instanceof PyObject) {
+      if (key instanceof PyDict || key instanceof Part || key instanceof PyObject) {
         throw this.#in.error("a dict key that is not hashable");
       }
       if (dict.items.size >= most) throw this.#in.error(`a dict of more than ${most} entries`);

@@ -5,23 +5,26 @@ import { DType } from "../core/dtype.ts";
 import { check } from "../core/errors.ts";
 import { Size } from "../core/layout.ts";
 import { StateDict } from "../core/statedict.ts";
-import type { Description, ModuleParts, TensorAdapter } from "./adapter.ts";
+import { MemoryLayout } from "../ops/attributes.ts";
+import type { Attributes, BareStorage, Description, ModuleParts, TensorAdapter } from "./adapter.ts";
 import { PicklingError } from "./errors.ts";
 import { op } from "./opcodes.ts";
 import { PickleOutput } from "./pickle-output.ts";
 import { deepest, PyFloat, PyName, PyTuple } from "./python.ts";
-import { storageTypeOf } from "./storage-types.ts";
+import { type Room, reused } from "./room.ts";
+import { storageTypeOf, untyped } from "./storage-types.ts";
 
 /** A storage that the archive must hold under its key. */
 export interface SavedStorage {
   readonly key: string;
-  /** Its bytes, as a view; throws if they changed since the pickle was written. */
-  readonly data: () => Uint8Array;
+  /** Its bytes, as a view or read from where they are; throws if they changed since the pickle was written. */
+  readonly data: () => Uint8Array | Promise<Uint8Array>;
 }
 
 interface Registered {
   readonly key: string;
-  readonly dtype: string;
+  /** Null for bytes, which to PyTorch are uint8 here. */
+  readonly dtype: string | null;
 }
 
 /** Python writes the items of lists and dicts in batches of this length. */
@@ -37,6 +40,7 @@ export class Pickler {
   readonly #out: PickleOutput = new PickleOutput();
   readonly #keys: Map<object, Registered> = new Map();
   readonly #path: string[] = [];
+  readonly #room: Room = reused();
 
   constructor(adapter: TensorAdapter) {
     this.#adapter = adapter;
@@ -120,8 +124,10 @@ export class Pickler {
   #saveObject(value: object): void {
     const known = this.#out.memo.get(value);
     const parts = this.#adapter.describe(value);
+    const bare = parts === null ? this.#adapter.describeStorage(value) : null;
     if (known !== undefined) this.#out.get(known);
     else if (parts !== null) this.#saveTensor(value, parts);
+    else if (bare !== null) this.#saveStorage(bare);
     else if (value instanceof PyTuple) this.#saveTuple(value.items);
     else if (value instanceof PyFloat) this.#out.float(value.value);
     else if (value instanceof PyName) this.#out.global(value.module, value.name);
@@ -134,6 +140,7 @@ export class Pickler {
     else if (value instanceof DType) this.#out.global("torch", value.name);
     else if (value instanceof Device) this.#saveDevice(value);
     else if (isComplexNumber(value)) this.#saveComplex(value);
+    else if (value instanceof MemoryLayout) this.#saveLayout(value);
     else this.#savePlain(value);
   }
 
@@ -254,47 +261,62 @@ export class Pickler {
     this.#reduce(device);
   }
 
+  #saveLayout(layout: MemoryLayout): void {
+    this.#out.global("torch.serialization", "_get_layout");
+    this.#saveTuple([String(layout)]);
+    this.#reduce(layout);
+  }
+
   #reduce(owner: object | null): void {
     this.#out.bytes(op.REDUCE);
     this.#out.memoize(owner);
   }
 
   #saveTensor(tensor: object, parts: Description): void {
-    if (parts.isParameter) this.#saveParameter(tensor, parts);
-    else this.#saveData(tensor, parts, parts.requiresGrad);
+    const attributes = this.#adapter.attributes(tensor);
+    if (parts.isParameter) this.#saveParameter(tensor, parts, attributes);
+    else if (attributes.length > 0) this.#saveTyped(tensor, parts, attributes);
+    else this.#rebuild(tensor, parts, parts.requiresGrad);
   }
 
-  /** `_rebuild_parameter(data, requires_grad, OrderedDict())` around `_rebuild_tensor_v2`. */
-  #saveParameter(parameter: object, parts: Description): void {
-    this.#out.global("torch._utils", "_rebuild_parameter");
-    this.#saveData(null, parts, false);
-    this.#out.scalar(parts.requiresGrad);
+  /** `_rebuild_parameter(data, requires_grad, OrderedDict())` around the data, with its attributes as a fourth. */
+  #saveParameter(parameter: object, parts: Description, attributes: Attributes): void {
+    const out = this.#out;
+    const plain = attributes.length === 0;
+    out.global("torch._utils", plain ? "_rebuild_parameter" : "_rebuild_parameter_with_state");
+    if (!plain) out.bytes(op.MARK);
+    this.#rebuild(null, parts, false);
+    out.scalar(parts.requiresGrad);
     this.#emptyOrdered(null);
-    this.#out.bytes(op.TUPLE3);
-    this.#out.memoize(null);
+    if (!plain) this.#saveState(attributes);
+    out.bytes(plain ? op.TUPLE3 : op.TUPLE);
+    out.memoize(null);
     this.#reduce(parameter);
   }
 
-  /** `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, OrderedDict())` */
-  #saveData(owner: object | null, parts: Description, requiresGrad: boolean): void {
+  /** `_rebuild_from_type_v2(function, torch.Tensor, arguments, attributes)` */
+  #saveTyped(tensor: object, parts: Description, attributes: Attributes): void {
     const out = this.#out;
-    out.global("torch._utils", "_rebuild_tensor_v2");
+    out.global("torch._tensor", "_rebuild_from_type_v2");
     out.bytes(op.MARK);
-    this.#saveStorage(parts);
-    out.scalar(parts.offset);
-    this.#saveTuple(parts.shape);
-    this.#saveTuple(parts.strides);
-    out.scalar(requiresGrad);
-    this.#emptyOrdered(null);
-    if (parts.pending !== undefined) {
-      out.bytes(op.EMPTY_DICT);
-      out.memoize(null);
-      out.scalar(parts.pending);
-      out.scalar(true);
-      out.bytes(op.SETITEM);
-    }
+    this.#saveRebuilder(parts);
+    out.global("torch", "Tensor");
+    this.#saveArguments(parts, parts.requiresGrad);
+    this.#saveState(attributes);
     out.bytes(op.TUPLE);
     out.memoize(null);
+    this.#reduce(tensor);
+  }
+
+  #saveState(attributes: Attributes): void {
+    this.#out.bytes(op.EMPTY_DICT);
+    this.#out.memoize(null);
+    this.#saveItems(attributes);
+  }
+
+  #rebuild(owner: object | null, parts: Description, requiresGrad: boolean): void {
+    this.#saveRebuilder(parts);
+    this.#saveArguments(parts, requiresGrad);
     this.#reduce(owner);
   }
 
@@ -309,17 +331,58 @@ export class Pickler {
     this.#reduce(null);
   }
 
-  #saveStorage(parts: Description): void {
-    const type = storageTypeOf(parts.dtype);
-    if (type === undefined) throw this.#error(`a tensor of dtype ${parts.dtype}`);
-    const bytes = this.#adapter.bytes(parts.storage);
-    if (bytes === null) throw this.#error("a tensor of a device whose memory cannot be read");
-    const numel = Math.floor(bytes.length / type.itemsize);
+  #hasBytes({ storage }: BareStorage): boolean {
+    return this.#adapter.far(storage) !== null || this.#adapter.bytes(storage) !== null;
+  }
+
+  #saveRebuilder(parts: Description): void {
+    const older = storageTypeOf(parts.dtype) === undefined ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2";
+    this.#out.global("torch._utils", this.#hasBytes(parts) ? older : "_rebuild_meta_tensor_no_storage");
+  }
+
+  /**
+   * `(storage, offset, size, stride, requires_grad, OrderedDict())`, with the dtype as a seventh where no storage class
+   * tells it; or `(dtype, size, stride, requires_grad)`.
+   */
+  #saveArguments(parts: Description, requiresGrad: boolean): void {
+    const out = this.#out;
+    const real = this.#hasBytes(parts);
+    const newer = real && storageTypeOf(parts.dtype) === undefined;
+    out.bytes(op.MARK);
+    if (real) {
+      this.#saveStorage(newer ? { storage: parts.storage, dtype: null } : parts);
+      out.scalar(parts.offset);
+    } else {
+      out.global("torch", parts.dtype);
+    }
+    this.#saveTuple(parts.shape);
+    this.#saveTuple(parts.strides);
+    out.scalar(requiresGrad);
+    if (real) this.#emptyOrdered(null);
+    if (newer) out.global("torch", parts.dtype);
+    if (parts.pending !== undefined) this.#savePending(parts.pending);
+    out.bytes(op.TUPLE);
+    out.memoize(null);
+  }
+
+  /** Metadata that says which view of its storage a tensor is: `{"conj": True}` */
+  #savePending(pending: string): void {
+    this.#out.bytes(op.EMPTY_DICT);
+    this.#out.memoize(null);
+    this.#out.scalar(pending);
+    this.#out.scalar(true);
+    this.#out.bytes(op.SETITEM);
+  }
+
+  #saveStorage(parts: BareStorage): void {
+    const type = parts.dtype === null ? untyped : storageTypeOf(parts.dtype)!;
+    if (!this.#hasBytes(parts)) throw this.#error("a storage of a device without memory");
+    const numel = Math.floor(this.#adapter.nbytes(parts.storage) / type.itemsize);
     const key = this.#register(parts, numel * type.itemsize);
     const out = this.#out;
     out.bytes(op.MARK);
     out.scalar("storage");
-    out.global("torch", type.name);
+    out.global(type === untyped ? "torch.storage" : "torch", type.name);
     out.key(key);
     out.scalar("cpu");
     out.scalar(numel);
@@ -328,11 +391,11 @@ export class Pickler {
     out.bytes(op.BINPERSID);
   }
 
-  #register({ storage, dtype }: Description, nbytes: number): string {
+  #register({ storage, dtype }: BareStorage, nbytes: number): string {
     const known = this.#keys.get(storage);
     if (known !== undefined) {
       check(
-        known.dtype === dtype,
+        (known.dtype ?? "uint8") === (dtype ?? "uint8"),
         () => "Cannot save multiple tensors or storages that view the same data as different types",
       );
       return known.key;
@@ -340,6 +403,11 @@ export class Pickler {
     const key = String(this.#keys.size);
     this.#keys.set(storage, { key, dtype });
     const adapter = this.#adapter;
+    const far = adapter.far(storage);
+    if (far !== null) {
+      this.storages.push({ key, data: () => far(this.#room) });
+      return key;
+    }
     const writes = adapter.writes(storage);
     const where = `obj${this.#path.join("")}`;
     const data = (): Uint8Array => {
@@ -354,7 +422,9 @@ export class Pickler {
   }
 }
 
-const isAtom = (value: object): boolean => value instanceof DType || value instanceof Device || value instanceof Size;
+/** Values that Python can hash. */
+const isAtom = (value: object): boolean =>
+  value instanceof DType || value instanceof Device || value instanceof Size || value instanceof Uint8Array;
 
 /** How a key shows in a path. */
 function step(key: unknown): string {

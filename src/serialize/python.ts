@@ -20,41 +20,42 @@ export class PyDict {
   }
 }
 
-/** A class or function on the allow-list. */
-export class PyCallable {
-  readonly name: string;
-  readonly call: (args: readonly unknown[]) => unknown;
-
-  constructor(name: string, call: (args: readonly unknown[]) => unknown) {
-    this.name = name;
-    this.call = call;
-  }
-}
-
-/** A value that only serves to build others. */
+/** A class, function or constant that a file names. It stands for itself, and is never run. */
 export class Part {
-  readonly what: string;
-
-  constructor(what: string) {
-    this.what = what;
-  }
-}
-
-/** A class or function that a file names; a value like any other, never run. */
-export class PyName extends Part {
   readonly module: string;
   readonly name: string;
 
   constructor(module: string, name: string) {
-    super(`the name ${module}.${name}`);
     this.module = module;
     this.name = name;
   }
+
+  /** What it is where a file holds it as a value. */
+  settle(): unknown {
+    return new PickledObject(this.module, this.name, null);
+  }
+
+  toString(): string {
+    return `${this.module}.${this.name}`;
+  }
 }
+
+/** A class or function on the allow-list: it builds data from data. */
+export class PyCallable extends Part {
+  readonly call: (args: readonly unknown[]) => unknown;
+
+  constructor(module: string, name: string, call: (args: readonly unknown[]) => unknown) {
+    super(module, name);
+    this.call = call;
+  }
+}
+
+/** A class or function that is not known here. */
+export class PyName extends Part {}
 
 /** An object of a class that a file names, while it is read. */
 export class PyObject {
-  readonly type: PyName;
+  readonly type: Part;
   readonly args: readonly unknown[];
   state: unknown = null;
   /** What a list or set among its bases holds. */
@@ -62,9 +63,14 @@ export class PyObject {
   /** What a dict among its bases holds. */
   readonly entries: PyDict = new PyDict(false);
 
-  constructor(type: PyName, args: readonly unknown[]) {
+  constructor(type: Part, args: readonly unknown[]) {
     this.type = type;
     this.args = args;
+  }
+
+  /** What it is here, where that is more than its parts. */
+  convert(): object | null {
+    return null;
   }
 }
 
@@ -135,24 +141,28 @@ interface Shell {
  * where `modules` knows their classes and those of all their children, else PickledObjects.
  */
 export function settle(root: unknown, label: string, modules?: ModuleAdapter): unknown {
-  const made = new Map<object, object>();
+  const made = new Map<object, unknown>();
   const shells: Shell[] = [];
   const alive = new Map<PyObject, boolean>();
   let level: [object, Container][] = [];
 
   const place = (value: unknown): unknown => {
-    if (value instanceof PyName) return new PickledObject(value.module, value.name, null);
-    if (value instanceof PyCallable || value instanceof Part) {
-      const what = value instanceof Part ? value.what : `${value.name} itself`;
-      throw new UnpicklingError(`${label}: holds ${what} as a value, which has no counterpart here`);
-    }
-    if (!isContainer(value)) return value;
+    const isPart = value instanceof Part;
+    if (!isPart && !isContainer(value)) return value;
     const known = made.get(value);
     if (known !== undefined) return known;
+    if (isPart) return remember(value, value.settle());
+    const converted = value instanceof PyObject ? value.convert() : null;
+    if (converted !== null) return remember(value, converted);
     const target = value instanceof PyObject ? placeObject(value) : value instanceof PyDict ? container(value) : value;
     made.set(value, target);
     if (!(value instanceof PyObject) || target instanceof PickledObject) level.push([value, target as Container]);
     return target;
+  };
+
+  const remember = (key: object, value: unknown): unknown => {
+    made.set(key, value);
+    return value;
   };
 
   const placeObject = (object: PyObject): object => {

@@ -1,11 +1,12 @@
 /** The safetensors format: a length, a header in JSON, and the tensors' bytes one after another. */
 import { check } from "../core/errors.ts";
 import { SafetensorError } from "./errors.ts";
+import { arrived, type Pieces } from "./pieces.ts";
 import type { Source } from "./source.ts";
 
 /** One tensor as the header has it. */
 export interface SafetensorInfo {
-  /** `float32`; for a dtype that is not here, the format's name such as `U16`. */
+  /** `float32` */
   readonly dtype: string;
   readonly shape: readonly number[];
   /** Offset of the first byte in the file. */
@@ -24,25 +25,25 @@ interface Row {
   readonly itemsize: number;
 }
 
-/** By the format's names, in the order in which its writer sorts; those without a dtype here keep their names. */
+/** By the format's names, in the order in which its writer sorts. */
 const rows: ReadonlyMap<string, Row> = new Map([
   ["BOOL", { dtype: "bool", itemsize: 1 }],
   ["U8", { dtype: "uint8", itemsize: 1 }],
   ["I8", { dtype: "int8", itemsize: 1 }],
-  ["F8_E5M2", { dtype: "F8_E5M2", itemsize: 1 }],
-  ["F8_E4M3", { dtype: "F8_E4M3", itemsize: 1 }],
-  ["F8_E8M0", { dtype: "F8_E8M0", itemsize: 1 }],
+  ["F8_E5M2", { dtype: "float8_e5m2", itemsize: 1 }],
+  ["F8_E4M3", { dtype: "float8_e4m3fn", itemsize: 1 }],
+  ["F8_E8M0", { dtype: "float8_e8m0fnu", itemsize: 1 }],
   ["I16", { dtype: "int16", itemsize: 2 }],
-  ["U16", { dtype: "U16", itemsize: 2 }],
+  ["U16", { dtype: "uint16", itemsize: 2 }],
   ["F16", { dtype: "float16", itemsize: 2 }],
   ["BF16", { dtype: "bfloat16", itemsize: 2 }],
   ["I32", { dtype: "int32", itemsize: 4 }],
-  ["U32", { dtype: "U32", itemsize: 4 }],
+  ["U32", { dtype: "uint32", itemsize: 4 }],
   ["F32", { dtype: "float32", itemsize: 4 }],
   ["C64", { dtype: "complex64", itemsize: 8 }],
   ["F64", { dtype: "float64", itemsize: 8 }],
   ["I64", { dtype: "int64", itemsize: 8 }],
-  ["U64", { dtype: "U64", itemsize: 8 }],
+  ["U64", { dtype: "uint64", itemsize: 8 }],
 ]);
 
 const order = [...rows.keys()];
@@ -148,6 +149,12 @@ function checkCover(source: Source, tensors: readonly [string, SafetensorInfo][]
   }
 }
 
+/** Names that are another tensor's, as `saveModel` records them, with the name of that one. */
+export function tiesOf({ metadata, tensors }: SafetensorsHeader): [name: string, kept: string][] {
+  // "format" says who wrote the file; it is never a tensor's name.
+  return [...metadata].filter(([name, kept]) => name !== "format" && tensors.has(kept) && !tensors.has(name));
+}
+
 /** A tensor to write. */
 export interface SafetensorInput {
   readonly name: string;
@@ -155,14 +162,14 @@ export interface SafetensorInput {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly nbytes: number;
-  readonly data: () => Uint8Array;
+  readonly data: () => Uint8Array | Promise<Uint8Array>;
 }
 
 /** The file in pieces: tensors by falling alignment, then by name, as the format's own writer sorts them. */
 export function* safetensorsChunks(
   inputs: readonly SafetensorInput[],
   metadata: ReadonlyMap<string, string> | null,
-): Generator<Uint8Array, void> {
+): Pieces {
   const ranked = inputs.map((input) => ({
     input,
     rank: order.findIndex((name) => rows.get(name)!.dtype === input.dtype),
@@ -189,7 +196,7 @@ export function* safetensorsChunks(
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.set(header, prefix);
   yield bytes;
-  for (const { input } of ranked) if (input.nbytes > 0) yield input.data();
+  for (const { input } of ranked) if (input.nbytes > 0) yield yield* arrived(input.data());
 }
 
 /** By Unicode code points, as UTF-8 bytes compare. */

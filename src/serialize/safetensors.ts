@@ -2,28 +2,28 @@
 
 import { type Device, device as deviceOf } from "../core/device.ts";
 import { check, ValueError } from "../core/errors.ts";
+import { together } from "../core/memory.ts";
 import { announce } from "../core/observe.ts";
 import { StateDict } from "../core/statedict.ts";
 import { isTensor, type Tensor } from "../core/tensor.ts";
 import type { AnyModule } from "../nn/module.ts";
 import type { IncompatibleKeys } from "../nn/state.ts";
+import type { Description } from "./adapter.ts";
 import { SafetensorError } from "./errors.ts";
-import { isBytes, join, type LoadSource, plainBytes, withSource } from "./input.ts";
-import { contiguousStrides } from "./open.ts";
+import { isBytes, type LoadSource, plainBytes, withSource } from "./input.ts";
+import { contiguousStrides, isContiguous, spanOf } from "./layouts.ts";
+import { lazyTensors as adapter, LazyTensor } from "./lazy.ts";
 import { type SaveDestination, type SaveOptions, writeTo } from "./output.ts";
-import {
-  readSafetensorsHeader,
-  type SafetensorInput,
-  type SafetensorsHeader,
-  safetensorsChunks,
-} from "./safetensors-format.ts";
-import { isShardIndex, loadShards } from "./shards.ts";
+import { joined, type Pieces } from "./pieces.ts";
+import { type Room, reused } from "./room.ts";
+import { readSafetensorsHeader, type SafetensorInput, safetensorsChunks, tiesOf } from "./safetensors-format.ts";
+import { isShardIndex } from "./shard-index.ts";
+import { loadShards } from "./shards.ts";
 import { bytesSource, type Source } from "./source.ts";
-import { storageTypeOf } from "./storage-types.ts";
-import { tensors as adapter } from "./tensors.ts";
+import { itemsizeOf } from "./storage-types.ts";
 
 /** Tensors by their names. */
-export type NamedTensors = ReadonlyMap<string, Tensor> | { readonly [name: string]: Tensor };
+export type NamedTensors = ReadonlyMap<string, Tensor | LazyTensor> | { readonly [name: string]: Tensor | LazyTensor };
 
 /** Strings by their names. */
 export type Metadata = ReadonlyMap<string, string> | { readonly [key: string]: string };
@@ -35,24 +35,22 @@ const entriesOf = <T>(table: ReadonlyMap<string, T> | { readonly [key: string]: 
 
 interface Span {
   readonly name: string;
-  readonly tensor: Tensor;
-  readonly storage: object;
+  readonly tensor: Tensor | LazyTensor;
+  readonly parts: Description;
   readonly start: number;
   readonly end: number;
 }
 
-const shapeOf = (t: Tensor): readonly number[] => t.shape;
-
-function spanOf(name: string, tensor: unknown): Span {
-  if (!isTensor(tensor)) {
+/** Where a tensor lies in its storage, in bytes. */
+function rangeOf(name: string, tensor: unknown): Span {
+  if (!isTensor(tensor) && !(tensor instanceof LazyTensor)) {
     throw new ValueError(`Key \`${name}\` is invalid, expected torch.Tensor but received ${typeof tensor}`);
   }
-  const parts = adapter.describe(tensor.detach().resolveConj().resolveNeg())!;
-  const { itemsize } = storageTypeOf(parts.dtype)!;
-  const empty = parts.shape.includes(0);
-  const last = parts.shape.reduce((sum, size, i) => sum + (size - 1) * parts.strides[i]!, parts.offset);
+  const resolved = isTensor(tensor) ? tensor.detach().resolveConj().resolveNeg() : tensor;
+  const parts = adapter.describe(resolved)!;
+  const itemsize = itemsizeOf(parts.dtype)!;
   const start = parts.offset * itemsize;
-  return { name, tensor, storage: parts.storage, start, end: empty ? start : (last + 1) * itemsize };
+  return { name, tensor, parts, start, end: start + spanOf(parts) * itemsize };
 }
 
 /** Groups of names whose tensors overlap in memory. */
@@ -60,9 +58,9 @@ function overlapping(spans: readonly Span[]): Span[][] {
   const byStorage = new Map<object, Span[]>();
   for (const span of spans) {
     if (span.end === span.start) continue;
-    const list = byStorage.get(span.storage) ?? [];
+    const list = byStorage.get(span.parts.storage) ?? [];
     list.push(span);
-    byStorage.set(span.storage, list);
+    byStorage.set(span.parts.storage, list);
   }
   const groups: Span[][] = [];
   for (const list of byStorage.values()) {
@@ -90,33 +88,40 @@ function inputsOf(spans: readonly Span[]): SafetensorInput[] {
       `them again: [${shared.map(shownNames).join(", ")}]. A potential way to correctly save your model is to use ` +
       "`saveModel`.",
   );
-  return spans.map(({ name, tensor, storage, start, end }) => {
+  const room = reused();
+  return spans.map((span) => inputOf(span, room));
+}
+
+function inputOf({ name, tensor, parts, start, end }: Span, room: Room): SafetensorInput {
+  check(
+    isContiguous(parts) && parts.pending === undefined,
+    () =>
+      `You are trying to save a non contiguous tensor: \`${name}\` which is not allowed. It either means you are ` +
+      "trying to save tensors which are reference of each other in which case it's recommended to save only the " +
+      "full tensors, and reslice at load time, or simply call `.contiguous()` on your tensor to pack it before saving.",
+    ValueError,
+  );
+  const { storage, dtype, shape } = parts;
+  const known = { name, dtype, shape, nbytes: end - start };
+  if (tensor instanceof LazyTensor) return { ...known, data: () => tensor.elements(room) };
+  check(adapter.bytes(storage) !== null, () => `the tensor ${name} is on the meta device: it has no data`);
+  const writes = adapter.writes(storage);
+  const data = (): Uint8Array => {
     check(
-      tensor.isContiguous(),
-      () =>
-        `You are trying to save a non contiguous tensor: \`${name}\` which is not allowed. It either means you are ` +
-        "trying to save tensors which are reference of each other in which case it's recommended to save only the " +
-        "full tensors, and reslice at load time, or simply call `.contiguous()` on your tensor to pack it before saving.",
-      ValueError,
+      adapter.writes(storage) === writes,
+      () => `save(): the tensor ${name} was written to before the file was complete; await it first`,
     );
-    const writes = adapter.writes(storage);
-    const data = (): Uint8Array => {
-      check(
-        adapter.writes(storage) === writes,
-        () => `save(): the tensor ${name} was written to before the file was complete; await it first`,
-      );
-      return adapter.bytes(storage)!.subarray(start, end);
-    };
-    return { name, dtype: tensor.dtype.name, shape: shapeOf(tensor), nbytes: end - start, data };
-  });
+    return adapter.bytes(storage)!.subarray(start, end);
+  };
+  return { ...known, data };
 }
 
 /**
  * The pieces of a file, all checks done.
  * @internal
  */
-export function chunksOf(tensors: NamedTensors, metadata: Metadata | null): Generator<Uint8Array, void> {
-  const inputs = inputsOf(entriesOf(tensors).map(([name, tensor]) => spanOf(name, tensor)));
+export function chunksOf(tensors: NamedTensors, metadata: Metadata | null): Pieces {
+  const inputs = inputsOf(entriesOf(tensors).map(([name, tensor]) => rangeOf(name, tensor)));
   const table = metadata === null ? null : new Map(entriesOf(metadata));
   for (const [key, text] of table ?? []) {
     if (typeof text !== "string")
@@ -132,7 +137,7 @@ export function chunksOf(tensors: NamedTensors, metadata: Metadata | null): Gene
  */
 export function save(tensors: NamedTensors, metadata: Metadata | null = null): Uint8Array<ArrayBuffer> {
   announce(() => ({ kind: "save", value: tensors }));
-  return join([...chunksOf(tensors, metadata)]);
+  return joined(chunksOf(tensors, metadata));
 }
 
 /**
@@ -161,13 +166,13 @@ export interface Untied {
  * @internal
  */
 export function untie(state: ReadonlyMap<string, Tensor>): Untied {
-  const spans = [...state].map(([name, tensor]) => spanOf(name, tensor));
+  const spans = [...state].map(([name, tensor]) => rangeOf(name, tensor));
   const ties = new Map<string, string>();
   for (const group of overlapping(spans)) {
     const [kept, ...others] = [...group].sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const { name, tensor } of others) {
+    for (const { name, parts } of others) {
       check(
-        sameView(tensor, kept!.tensor),
+        sameView(parts, kept!.parts),
         () =>
           "Error while trying to find names to remove to save state dict, but found no suitable name to keep for " +
           `saving amongst: ${shownNames(group)}. None is covering the entire storage.`,
@@ -178,11 +183,11 @@ export function untie(state: ReadonlyMap<string, Tensor>): Untied {
   return { state: new StateDict([...state].filter(([name]) => !ties.has(name))), ties };
 }
 
-function sameView(a: Tensor, b: Tensor): boolean {
-  const [x, y] = [adapter.describe(a)!, adapter.describe(b)!];
+function sameView(a: Description, b: Description): boolean {
   const same = (p: readonly number[], q: readonly number[]): boolean =>
     p.length === q.length && p.every((size, i) => size === q[i]);
-  return x.dtype === y.dtype && x.offset === y.offset && same(x.shape, y.shape) && same(x.strides, y.strides);
+  const alike = a.dtype === b.dtype && a.offset === b.offset && a.pending === b.pending;
+  return alike && same(a.shape, b.shape) && same(a.strides, b.strides);
 }
 
 /** How `saveModel` writes. */
@@ -214,7 +219,9 @@ export async function saveModel(
 
 type Placed = string | Device;
 
-function readTensors(source: Source, device: Placed): StateDict {
+const readTensors = (source: Source, device: Placed): StateDict => together(() => readAll(source, device));
+
+function readAll(source: Source, device: Placed): StateDict {
   const header = readSafetensorsHeader(source);
   const target = String(deviceOf(device as string));
   const state = new StateDict();
@@ -230,16 +237,7 @@ function readTensors(source: Source, device: Placed): StateDict {
     const at = { dtype, shape, strides: contiguousStrides(shape), offset: 0, requiresGrad: false };
     state.set(name, adapter.makeTensor(storage, at) as Tensor);
   }
-  return retie(state, header);
-}
-
-/** Gives tied names their tensors again, as `saveModel` recorded them. */
-function retie(state: StateDict, { metadata, tensors }: SafetensorsHeader): StateDict {
-  for (const [name, kept] of metadata) {
-    const tensor = state.get(kept);
-    // "format" says who wrote the file; it is never a tensor's name.
-    if (name !== "format" && tensor !== undefined && !tensors.has(name)) state.set(name, tensor);
-  }
+  for (const [name, kept] of tiesOf(header)) state.set(name, state.get(kept)!);
   return state;
 }
 

@@ -5,17 +5,10 @@ import { announce } from "../core/observe.ts";
 import { StateDict } from "../core/statedict.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { SafetensorError } from "./errors.ts";
-import { type LoadSource, pathOf, withSource } from "./input.ts";
 import { type SaveOptions, writeTo } from "./output.ts";
+import { piecesOf } from "./pieces.ts";
 import { chunksOf, type Metadata, untie } from "./safetensors.ts";
-
-/** Whether a source is an index of shards, by its name. */
-export function isShardIndex(from: LoadSource): from is string | URL {
-  const name = from instanceof URL ? from.pathname : from;
-  return typeof name === "string" && name.replace(/\?.*$/, "").endsWith(".index.json");
-}
-
-const largestIndex = 100_000_000;
+import { beside, readShardIndex } from "./shard-index.ts";
 
 /** The tensors of all shards, in the order of the index. */
 export async function loadShards(
@@ -23,11 +16,7 @@ export async function loadShards(
   loadShard: (shard: string | URL) => Promise<StateDict>,
 ): Promise<StateDict> {
   const name = String(index);
-  const text = await withSource(index, (source) => {
-    check(source.size <= largestIndex, () => `${name}: an index of ${source.size} bytes`, SafetensorError);
-    return new TextDecoder().decode(source.read(0, source.size));
-  });
-  const map = weightMap(name, text);
+  const map = await readShardIndex(index);
   const shards = new Map<string, StateDict>();
   for (const file of new Set(map.values())) shards.set(file, await loadShard(beside(index, file)));
   const state = new StateDict();
@@ -37,38 +26,6 @@ export async function loadShards(
     state.set(key, tensor);
   }
   return state;
-}
-
-/** Which file has which tensor. Files stand beside the index: a name with a folder is refused. */
-function weightMap(name: string, text: string): Map<string, string> {
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch (error) {
-    throw new SafetensorError(`${name}: the index is no JSON: ${(error as Error).message.slice(0, 200)}`);
-  }
-  const map: unknown = typeof index === "object" && index !== null ? Reflect.get(index, "weight_map") : null;
-  check(
-    typeof map === "object" && map !== null,
-    () => `${name}: expected an object with weight_map, found ${text.slice(0, 40)}`,
-    SafetensorError,
-  );
-  return new Map(
-    Object.entries(map).map(([key, file]: [string, unknown]) => {
-      check(
-        typeof file === "string" && /^[\w][\w.-]*$/.test(file),
-        () => `${name}: ${key} is said to be in ${JSON.stringify(file)}, which is no file beside the index`,
-        SafetensorError,
-      );
-      return [key, file];
-    }),
-  );
-}
-
-function beside(index: string | URL, file: string): string | URL {
-  if (index instanceof URL) return new URL(file, index);
-  if (pathOf(index) === null) return new URL(file, new URL(index, globalThis.location?.href)).href;
-  return process.getBuiltinModule("path").join(process.getBuiltinModule("path").dirname(index), file);
 }
 
 /** How `saveSharded` writes. */
@@ -111,7 +68,7 @@ export async function saveSharded(
     weight_map: Object.fromEntries([...tensors.keys()].map((key) => [key, place.get(key)])),
   };
   const target = path.join(folder, `${name}.safetensors.index.json`);
-  await writeTo(target, () => [new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)], rest);
+  await writeTo(target, () => piecesOf([new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)]), rest);
   return target;
 }
 

@@ -1,10 +1,10 @@
 /** `torch.save`, `torch.load` and their synchronous pair. */
 import { announce } from "../core/observe.ts";
 import { type Files, filesOf } from "./files.ts";
+import { lazyTensors } from "./lazy.ts";
 import { modules } from "./modules.ts";
-import { tensors } from "./tensors.ts";
 
-const files: Files = filesOf({ ...tensors, modules });
+const files: Files = filesOf({ ...lazyTensors, modules });
 
 /**
  * Writes a value, which may hold tensors, as PyTorch's zip file, for `torch.load(weights_only=True)` in Python. `dest`

@@ -1,13 +1,18 @@
 /** Writes zip archives as PyTorch does: stored, data aligned to 64 bytes, the same bytes for the same content. */
 import { crc32 } from "./crc32.ts";
+import { deflateBytes } from "./inflate.ts";
+import { join } from "./input.ts";
+import { arrived, joined, type Pieces } from "./pieces.ts";
 import { central, end, end64, local, locator64, zip64Extra } from "./zip-read.ts";
 
-/** A member to write; `data` is asked for when its turn comes, and again for nothing. */
+/** A member to write; `data` is asked for when its turn comes. */
 export interface ZipInput {
   readonly name: string;
-  readonly data: () => Uint8Array;
-  /** The same data deflated, to be written in its place. */
-  readonly deflated?: Uint8Array;
+  /** What stands in front of the data. */
+  readonly head?: Uint8Array;
+  readonly data: () => Uint8Array | Promise<Uint8Array>;
+  /** Whether the data are deflated. */
+  readonly compress?: boolean;
 }
 
 /** Where `storage_alignment` puts tensors in PyTorch's files, so that they can be mapped. */
@@ -18,6 +23,8 @@ const utf8Names = 0x0800;
 /** 1 January 1980, the first day that the format knows. */
 const date = 0x0021;
 const padding = 0x5a;
+
+const none = new Uint8Array(0);
 
 interface Written {
   readonly name: Uint8Array;
@@ -33,37 +40,33 @@ interface Written {
  * The archive in pieces: headers, and each entry's data as `data` gave it. `limit` is the first number that needs the
  * 64-bit fields.
  */
-export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Generator<Uint8Array, void> {
+export function* zipChunks(inputs: Iterable<ZipInput>, limit = 0xffffffff): Pieces {
   const written: Written[] = [];
   let offset = 0;
   for (const input of inputs) {
-    const data = input.data();
-    const content = input.deflated ?? data;
+    const { head = none, compress = false } = input;
+    const data = yield* arrived(input.data());
+    const parts = compress ? [deflateBytes(join([head, data]))] : [head, data];
+    const stored = parts.reduce((sum, part) => sum + part.length, 0);
     const name = new TextEncoder().encode(input.name);
-    const method = input.deflated === undefined ? 0 : 8;
-    const entry = { name, crc: crc32(data), size: data.length, stored: content.length, method, header: offset };
+    const size = head.length + data.length;
+    const crc = crc32(data, crc32(head));
+    const entry = { name, crc, size, stored, method: compress ? 8 : 0, header: offset };
     const header = localHeader(entry, limit);
     written.push(entry);
-    offset += header.length + content.length;
+    offset += header.length + stored;
     yield header;
-    if (content.length > 0) yield content;
+    for (const part of parts) if (part.length > 0) yield part;
   }
   const directory = written.map((entry) => centralHeader(entry, limit));
   const size = directory.reduce((sum, bytes) => sum + bytes.length, 0);
-  yield* directory;
+  for (const bytes of directory) yield bytes;
   yield endRecord(written.length, size, offset, limit);
 }
 
 /** The archive as one piece. */
 export function zipBytes(inputs: Iterable<ZipInput>, limit?: number): Uint8Array {
-  const chunks = [...zipChunks(inputs, limit)];
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
+  return joined(zipChunks(inputs, limit));
 }
 
 const full = 0xffffffff;

@@ -35,6 +35,22 @@ describe.skipIf(collector() === null)("where garbage can be collected on demand"
     expect(freed.size).toBeGreaterThan(60);
   });
 
+  test("a work that keeps what it reserves is collected before it, not meanwhile", () => {
+    const { made, freed, reserve } = generations();
+    made.together(() => {
+      for (let i = 0; i < 100; i++) reserve(MIB);
+      expect(freed.size).toBe(0);
+    });
+    made.together(() => expect(freed.size).toBe(100));
+    expect(() =>
+      made.together(() => {
+        throw new Error("a bad file");
+      }),
+    ).toThrow("a bad file");
+    for (let i = 0; i < 100; i++) reserve(MIB);
+    expect(freed.size).toBeGreaterThan(160);
+  });
+
   test("a held reservation survives minor and full collections", () => {
     const { made, freed, reserve } = generations();
     const held = reserve(MIB);

@@ -1,4 +1,6 @@
 /** Files that PyTorch wrote, files that were damaged, and files that would run code. */
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { portableCrc32 } from "../../src/serialize/crc32.ts";
@@ -120,4 +122,66 @@ test("the portable checksum agrees with the one that PyTorch stored", () => {
   const zip = new ZipReader(bytesSource(bytesOf("big.pt"), "big.pt"));
   expect(portableCrc32(zip.read("archive/data/0"))).toBe(zip.entry("archive/data/0").crc);
   expect(portableCrc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
+});
+
+test("pickles of a legacy file that are longer than what is read of it at first", async () => {
+  const magic = bytesOf("bare_tensor_legacy.pt").subarray(0, 15);
+  const number = (i: number): string => `J${String.fromCharCode(i & 255, i >> 8, 1, 0)}`;
+  const numbers = Array.from({ length: 40_000 }, (_, i) => number(i)).join("");
+  const rest = pickleOf("\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.", `\x80\x02](${numbers}e.].`);
+  const path = fileURLToPath(new URL(`file://${tmpdir()}/cresset-long-${process.pid}.pt`));
+  writeFileSync(path, Uint8Array.from([...magic, ...rest]));
+  try {
+    expect(await files.load(path)).toEqual(Array.from({ length: 40_000 }, (_, i) => 65536 + i));
+  } finally {
+    rmSync(path);
+  }
+});
+
+test.each([
+  ["protocol 4", "\x80\x04\x95\x0d\0\0\0\0\0\0\0\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."],
+  ["protocol 0", "L119547037146038801333356L\n."],
+])("the magic number of a legacy file in %s", (_what, magic) => {
+  const file = pickleOf(`${magic}\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.K\x07.].`);
+  expect(files.deserialize(file)).toBe(7);
+});
+
+test("a storage of a legacy file that is a part of another, as before PyTorch 0.4", () => {
+  const magic = bytesOf("bare_tensor_legacy.pt").subarray(0, 15);
+  const tensor = (view: string, size: number): string =>
+    `ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x01aU\x03cpuK\x03${view}tQK\0K${String.fromCharCode(size)}\x85K\x01\x85tR`;
+  const value = `\x80\x02]${tensor("N", 3)}a${tensor("(U\x01vK\x01K\x02t", 2)}a.`;
+  const head = pickleOf("\x80\x02M\xe9\x03.}U\x0dlittle_endian\x88s.", value, "]U\x01aa.", 3, 0, 0, 0, 0, 0, 0, 0);
+  const bytes = new Uint8Array(Float32Array.of(5, 6, 7).buffer);
+  const [whole, part] = files.deserialize(Uint8Array.from([...magic, ...head, ...bytes])) as PlainTensor[];
+  expect(elementsOf(part!, part!.storage.bytes)).toEqual([6, 7]);
+  expect(part!.storage).toBe(whole!.storage);
+});
+
+test("mapLocation meta reads a legacy file without its data", () => {
+  const state = files.deserialize(bytesOf("shared_storage_legacy.pt"), { mapLocation: "meta" }) as Map<
+    string,
+    PlainTensor
+  >;
+  expect([...state.values()].every((t) => t.storage.device === "meta")).toBe(true);
+});
+
+test("a tar of the oldest versions is named", () => {
+  const tar = new Uint8Array(512);
+  tar.set(pickleOf("storages"));
+  tar.set(pickleOf("ustar"), 257);
+  expect(() => files.deserialize(tar)).toThrow(/a tar archive, as PyTorch wrote before version 0\.1\.10/);
+});
+
+test("an archive without checksums, which are zero in both places, is read", () => {
+  const original = bytesOf("shared_storage.pt");
+  const zip = new ZipReader(bytesSource(original, "file"));
+  const bytes = original.slice();
+  const view = new DataView(bytes.buffer);
+  const text = Buffer.from(original).toString("latin1");
+  for (let i = text.indexOf("PK\x01\x02"); i >= 0; i = text.indexOf("PK\x01\x02", i + 1))
+    view.setUint32(i + 16, 0, true);
+  expect(() => files.deserialize(bytes)).toThrow(/the checksum differs \(expected 0x00000000/);
+  for (const { start, size } of zip.entries.values()) view.setUint32(start + size + 4, 0, true);
+  expect(files.deserialize(bytes)).toEqual(files.deserialize(original));
 });

@@ -1,13 +1,11 @@
-/** A writer that is killed, and a disk that is full: the old file or the new one, never a part. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** What a write that fails leaves, what mutated files do, and who hears of a save. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { observe } from "../../src/core/observe.ts";
 import * as torch from "../../src/index.ts";
-import { fuzz } from "./mutations.ts";
+import { fuzzWatched } from "./watched.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -15,36 +13,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
-
-/** Saves checkpoint after checkpoint, each of one number alone, until it is killed. */
-const writer = `
-import { save, full } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
-const run = async () => {
-  for (let i = 1; ; i++) {
-    await save({ i, a: full([200000], i), b: full([200000], i) }, process.argv[2], { durable: i % 4 === 0 });
-    if (i === 1) console.log("ready");
-  }
-};
-run();
-`;
-
-test("a writer killed at any moment leaves one whole checkpoint", async () => {
-  const path = join(folder, "model.pt");
-  const script = join(folder, "writer.mts");
-  writeFileSync(script, writer);
-  const numbers: number[] = [];
-  for (const wait of [3, 11, 19, 31, 47]) {
-    const child = spawn(process.execPath, ["--import", "tsx", script, path], { stdio: ["ignore", "pipe", "inherit"] });
-    await once(child.stdout, "data");
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    const { i, a, b } = torch.deserialize(readFileSync(path)) as { i: number; a: torch.Tensor; b: torch.Tensor };
-    expect([a.min().item(), a.max().item(), b.min().item(), b.max().item()]).toEqual([i, i, i, i]);
-    numbers.push(i);
-  }
-  expect(numbers.every((i) => i >= 1)).toBe(true);
-}, 60_000);
 
 test.each(["save", "saveFile"])("a full disk leaves the old file and nothing else: %s", async (kind) => {
   const path = join(folder, `full-${kind}`);
@@ -68,11 +36,18 @@ test.each(["save", "saveFile"])("a full disk leaves the old file and nothing els
 });
 
 test("3000 mutated files load or are refused clearly", async () => {
-  const { loaded, refused, faults } = await fuzz(3000);
+  const { loaded, refused, faults } = await fuzzWatched(3000);
   expect(faults).toEqual([]);
   expect(loaded).toBeGreaterThan(50);
   expect(refused).toBeGreaterThan(1000);
 }, 120_000);
+
+test("a file that is read for ever is found", async () => {
+  const { faults } = await fuzzWatched(10, 1, { seconds: 0.5, hangAt: 7 });
+  expect(faults).toEqual([
+    { name: "a file", seed: 7, what: expect.stringMatching(/^was not read after \d/) as string },
+  ]);
+}, 60_000);
 
 test("every way of saving is announced once, with what is saved", async () => {
   const heard: unknown[] = [];

@@ -21,6 +21,7 @@ interface Expected {
   net: RecordedModule & { input: RecordedArray; output: RecordedArray };
   traced: Pick<RecordedModule, "state">;
   arrays: Record<string, RecordedArray>;
+  numbers: Record<string, unknown>;
 }
 
 const folder = new URL("../data/checkpoints/more/", import.meta.url);

@@ -41,7 +41,11 @@ const plain = (storage: object): PlainStorage => {
 export const plainTensors: TensorAdapter = {
   describe: (value) => (value instanceof PlainTensor ? value : null),
   isStorage: (value) => value instanceof PlainStorage,
+  describeStorage: (value) => (value instanceof PlainStorage ? { storage: value, dtype: null } : null),
+  makeBareStorage: (storage) => storage,
   hasDType: () => true,
+  nbytes: (storage) => plain(storage).bytes.length,
+  far: () => null,
   bytes: (storage) => (plain(storage).device === "cpu" ? plain(storage).bytes : null),
   writes: (storage) => plain(storage).writes,
   makeStorage: (nbytes, device) => new PlainStorage(nbytes, device),
@@ -49,6 +53,11 @@ export const plainTensors: TensorAdapter = {
   makeParameter(tensor, requiresGrad) {
     if (!(tensor instanceof PlainTensor)) throw new TypeError("no PlainTensor");
     return new PlainTensor(tensor.storage, { ...tensor, requiresGrad, isParameter: true });
+  },
+  makeBuffer: (tensor) => tensor,
+  attributes: () => [],
+  setAttributes() {
+    throw new TypeError("PlainTensors have no attributes");
   },
 };
 

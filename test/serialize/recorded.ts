@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { StateDict } from "../../src/core/statedict.ts";
+import { Storage } from "../../src/core/storage.ts";
 import type { TensorAdapter } from "../../src/serialize/adapter.ts";
 import { elementsOf } from "./plain-tensors.ts";
 
@@ -13,7 +14,10 @@ export type Recorded =
   | string
   | Recorded[]
   | { t: "int" | "float"; v: number | string }
-  | { t: "tuple"; v: Recorded[] }
+  | { t: "tuple" | "set"; v: Recorded[] }
+  | { t: "bytes" | "storage"; v: number[] }
+  | { t: "complex"; v: [re: number | string, im: number | string] }
+  | { t: "text"; v: string }
   | { t: "dict" | "ordereddict"; items: [Recorded, Recorded][] }
   | RecordedTensor;
 
@@ -24,8 +28,9 @@ interface RecordedTensor {
   strides: number[];
   offset: number;
   storage: number;
-  storage_elements: number;
+  storage_elements?: number;
   requires_grad?: boolean;
+  parameter?: boolean;
   data?: (number | string)[];
   first8?: number[];
 }
@@ -52,13 +57,27 @@ const toNumber = (value: number | string, dtype: string): number | bigint => {
   return /^(b?float(16|32)|complex64)$/.test(dtype) ? Math.fround(Number(value)) : Number(value);
 };
 
+/** Elements of a view that is still to be conjugated or negated. */
+function carriedOut(elements: (number | bigint)[], pending: "conj" | "neg" | undefined): (number | bigint)[] {
+  if (pending === undefined) return elements;
+  return elements.map((x, i) => (pending === "neg" || i % 2 === 1 ? -x : x));
+}
+
+/** The elements of a storage with a dtype, the bytes of one without. */
+function elementsOfStorage(value: unknown): unknown[] {
+  return value instanceof Storage ? [...value.bytes()] : (value as { tolist(): unknown[] }).tolist();
+}
+
 /** Compares a loaded value with the record; `storages` maps loaded storages to recorded numbers. */
 export class Comparison {
   readonly #adapter: TensorAdapter;
   readonly #storages: Map<object, number> = new Map();
+  /** Whether objects were read, and so have no prototype. */
+  readonly #read: boolean;
 
-  constructor(adapter: TensorAdapter) {
+  constructor(adapter: TensorAdapter, read = true) {
     this.#adapter = adapter;
+    this.#read = read;
   }
 
   expectEqual(value: unknown, recorded: Recorded, path = "obj"): void {
@@ -80,6 +99,23 @@ export class Comparison {
       case "tuple":
         this.#list(value, recorded.v, path);
         break;
+      case "set":
+        expect(value instanceof Set, path).toBe(true);
+        this.#list([...(value as Set<unknown>)], recorded.v, path);
+        break;
+      case "bytes":
+        expect(value instanceof Uint8Array, path).toBe(true);
+        expect([...(value as Uint8Array)], path).toEqual(recorded.v);
+        break;
+      case "storage":
+        expect(elementsOfStorage(value), path).toEqual(recorded.v);
+        break;
+      case "complex":
+        expect(value, path).toMatchObject({ re: Number(recorded.v[0]), im: Number(recorded.v[1]) });
+        break;
+      case "text":
+        expect(String(value), path).toBe(recorded.v);
+        break;
       case "tensor":
         this.#tensor(value, recorded, path);
         break;
@@ -98,7 +134,7 @@ export class Comparison {
   #dict(value: unknown, recorded: { t: string; items: [Recorded, Recorded][] }, path: string): void {
     expect(value instanceof StateDict, path).toBe(recorded.t === "ordereddict");
     const isMap = value instanceof Map;
-    if (!isMap) expect(Object.getPrototypeOf(value), path).toBe(null);
+    if (!isMap && this.#read) expect(Object.getPrototypeOf(value), path).toBe(null);
     const entries: [unknown, unknown][] = isMap ? [...value] : Object.entries(value as object);
     expect(entries.length, path).toBe(recorded.items.length);
     for (const [i, [key, item]] of recorded.items.entries()) {
@@ -118,11 +154,14 @@ export class Comparison {
       offset: recorded.offset,
     });
     expect(parts.requiresGrad, path).toBe(recorded.requires_grad ?? false);
+    if (recorded.parameter !== undefined) expect(parts.isParameter, path).toBe(recorded.parameter);
     const known = this.#storages.get(storage) ?? recorded.storage;
     expect(known, `${path}: storage`).toBe(recorded.storage);
     expect([...this.#storages].filter(([s, n]) => n === known && s !== storage).length, `${path}: storage`).toBe(0);
     this.#storages.set(storage, known);
-    const elements = elementsOf(parts, this.#adapter.bytes(storage)!);
+    const bytes = this.#adapter.bytes(storage);
+    if (bytes === null) return;
+    const elements = carriedOut(elementsOf(parts, bytes), parts.pending);
     if (recorded.data) expect(elements, path).toEqual(recorded.data.map((x) => toNumber(x, dtype)));
     if (recorded.first8) expect(elements.slice(0, 8), path).toEqual(recorded.first8);
   }

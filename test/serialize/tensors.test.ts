@@ -2,8 +2,11 @@
 import { expect, test } from "vitest";
 import { StateDict } from "../../src/core/statedict.ts";
 import * as torch from "../../src/index.ts";
+import { bytesSource } from "../../src/serialize/source.ts";
 import { tensors } from "../../src/serialize/tensors.ts";
 import { deserialize, serialize } from "../../src/serialize/torch.ts";
+import { ZipReader } from "../../src/serialize/zip-read.ts";
+import { archiveOf, pickleOf } from "./pickles.ts";
 import { bytesOf, Comparison, recordedFiles } from "./recorded.ts";
 
 const roundTrip = <T>(value: T): T => deserialize(serialize(value)) as T;
@@ -57,8 +60,45 @@ test("a state dict prints as Python's OrderedDict before and after", () => {
   expect(String(new StateDict())).toBe("OrderedDict()");
 });
 
-test("mapLocation meta gives tensors without data; meta tensors cannot be saved", () => {
+test("mapLocation meta gives tensors without data", () => {
   const t = deserialize(serialize(torch.ones(2)), { mapLocation: "meta" }) as torch.Tensor;
   expect(String(t.device)).toBe("meta");
-  expect(() => serialize({ t })).toThrow(/save\(\): a tensor on the meta device/);
+});
+
+test("meta tensors keep their size, strides and dtype; other formats refuse them", async () => {
+  const t = torch.empty(2, 3, { dtype: "int16", device: "meta" }).t();
+  const p = new torch.nn.Parameter(torch.empty(4, { device: "meta" }));
+  const [a, b] = roundTrip([t, p]) as [torch.Tensor, torch.nn.Parameter];
+  expect([a.device.type, a.dtype, [...a.shape], a.stride()]).toEqual(["meta", torch.int16, [3, 2], [1, 3]]);
+  expect([b instanceof torch.nn.Parameter, b.device.type, b.requiresGrad]).toEqual([true, "meta", true]);
+  expect(() => torch.safetensors.save({ t: p.detach() })).toThrow(/the tensor t is on the meta device: it has no data/);
+  expect(() => torch.npy.serialize(p)).toThrow(/a tensor on the meta device has no data/);
+});
+
+test("what was put on a tensor or a Parameter is kept; names of the class are refused", () => {
+  const list = [1];
+  const t = Object.assign(torch.ones(1), { tag: "x", list });
+  const p = Object.assign(new torch.nn.Parameter(torch.ones(1)), { list });
+  const value = roundTrip({ t, p, list }) as { t: typeof t; p: typeof p; list: number[] };
+  expect([value.t.tag, value.t.list, value.p instanceof torch.nn.Parameter]).toEqual(["x", [1], true]);
+  expect(value.t.list).toBe(value.list);
+  expect(value.p.list).toBe(value.list);
+  const bytes = serialize(Object.assign(torch.ones(1), { stripe: 1 }));
+  const pickle = Buffer.from(new ZipReader(bytesSource(bytes, "file")).read("archive/data.pkl")).toString("latin1");
+  const file = archiveOf(pickleOf(pickle.replace("stripe", "stride")), { "data/0": new Uint8Array(4) });
+  expect(() => deserialize(file)).toThrow(/the attribute stride of a tensor has the name of a member of Tensor/);
+});
+
+test("storages are values: of bytes and of elements, shared with tensors of their dtype", () => {
+  const x = torch.arange(3).float();
+  const [typed, y] = roundTrip([x.storage(), x]) as [ReturnType<typeof x.storage>, torch.Tensor];
+  expect([typed.dtype, typed.tolist()]).toEqual([torch.float32, [0, 1, 2]]);
+  y.fill_(7);
+  expect(typed.tolist()).toEqual([7, 7, 7]);
+  const raw = roundTrip(x.untypedStorage());
+  expect([...raw.bytes()]).toEqual([0, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 64]);
+  expect(() => serialize([x.untypedStorage(), x])).toThrow(/view the same data as different types/);
+  const bytes = torch.tensor([1, 2], { dtype: "uint8" });
+  const [s, u] = roundTrip([bytes.untypedStorage(), bytes]) as [ReturnType<typeof x.untypedStorage>, torch.Tensor];
+  expect(u.untypedStorage()).toBe(s);
 });
