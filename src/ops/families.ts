@@ -21,7 +21,7 @@ export * from "./scan.ts";
 export * from "./scatter.ts";
 export * from "./search.ts";
 export * from "./shape.ts";
-export * from "./softmax.ts";
+export { logSoftmax, softmax } from "./softmax.ts";
 export * from "./sort.ts";
 export * from "./split.ts";
 export * from "./statistics.ts";
