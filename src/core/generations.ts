@@ -212,7 +212,7 @@ export class Generations {
       this.#nursery = Math.min(this.#nursery * 2, largestNursery);
     } else if (survived > 0.1 || this.#time > minorShare / 3) {
       this.#calm = 0;
-    } else if (++this.#calm === 16) {
+    } else if (++this.#calm === 4) {
       this.#calm = 0;
       this.#nursery = Math.max(this.#nursery / 2, smallestNursery);
     }
