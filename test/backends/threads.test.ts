@@ -337,6 +337,31 @@ test("images to columns and back", () => {
   likeReference(back, "float32", (run) => run(PLANES, geometry, at(out, 420, 21, 1), a), [out, PLANES * 420], 1e-6);
 });
 
+/** 3x3 on transformed tiles, and others by taps. */
+const convolutions = [
+  ["3x3", [3, 3], [1, 1], [40, 40]],
+  ["5x5 with stride 2", [5, 5], [2, 2], [18, 18]],
+] as const;
+test.each(
+  convolutions.flatMap((row) => (["map", "image", "weight"] as const).map((result) => [result, ...row] as const)),
+)("the %s of a convolution, %s", (result, _, kernel, stride, output) => {
+  const [images, channels, filters] = [4, 24, 20];
+  const sizes = {
+    ...{ images, groups: 1, channels, filters, kernel, stride, output, input: [40, 40] },
+    ...{ padding: [1, 1], dilation: [1, 1] },
+  };
+  const counts = {
+    image: images * channels * 1600,
+    map: images * filters * output[0] * output[1],
+    weight: filters * channels * kernel[0] * kernel[1],
+  };
+  const operands = { image: 0, map: 0, weight: 0, bias: 0 };
+  for (const name of ["image", "map", "weight"] as const) operands[name] = random("float32", counts[name], 7);
+  const described = { skeleton: "convolution", result, dtype: "float32" } as const;
+  const joins = result !== "image" || stride[0] === 1; // its columns are multiplied in parts too small for that
+  sameBits(described, (run) => run(sizes, operands), [operands[result], 4 * counts[result]], joins);
+});
+
 test("pools", () => {
   const max = { skeleton: "pool", mode: "max", dtype: "float32" } as const;
   const indices = heap.alloc(PLANES * positions * 8);

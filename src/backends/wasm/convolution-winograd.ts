@@ -48,17 +48,26 @@ export function byTiles(
 ): (products: TileProducts) => ConvolutionRun {
   const t: ByTiles = { ctx, lane, functions };
   const turned = result === "image";
-  const room = result === "weight" ? 3 * WORKSPACE : WORKSPACE; // sums over tiles pay by their length
   const make = result === "weight" ? weightRunner : mapRunner;
   return (products) => {
-    const plan = remembered((s) => planOf(turned ? mirrored(s) : s, functions, room, products.enough));
+    const planIn = (room: number) =>
+      remembered((s) => planOf(turned ? mirrored(s) : s, functions, room, products.enough));
+    const plans = new Map<number, ReturnType<typeof planIn>>();
     let run: TileRun | null = null;
     return (sizes, { image, map, weight, bias }) => {
       run ??= make(t, products, turned);
+      const room = result === "weight" ? SUMS : WORKSPACE * share(ctx.team.threads);
+      const plan = plans.get(room) ?? planIn(room);
+      plans.set(room, plan);
       run(plan(sizes), turned ? { image: map, map: image, weight, bias } : { image, map, weight, bias });
     };
   };
 }
+
+/** Sums over tiles pay by their length, and may not depend on the number of threads. */
+const SUMS = 3 * WORKSPACE;
+/** Each thread has a cache of its own, and needs so much at a time that it is worth calling. */
+const share = (threads: number): number => (threads === 1 ? 1 : 2 * threads);
 
 type TileRun = (plan: TilePlan, operands: ConvolutionOperands) => void;
 
