@@ -2,6 +2,7 @@
 import { requiresGrad } from "../autograd/node.ts";
 import { RuntimeError } from "../core/errors.ts";
 import { Generator } from "../core/generator.ts";
+import { together } from "../core/memory.ts";
 import { announce } from "../core/observe.ts";
 import { escape } from "../core/scope.ts";
 import { Storage } from "../core/storage.ts";
@@ -39,7 +40,7 @@ export function deepcopy<T>(x: T, memo: Memo = new Map()): T {
   running++;
   let copied: unknown;
   try {
-    copied = visit(x, memo);
+    copied = together(() => visit(x, memo));
   } finally {
     running--;
   }

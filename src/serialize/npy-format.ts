@@ -23,7 +23,8 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** NumPy reads no longer header from files that it does not trust, either. */
 const longestHeader = 10_000;
 
-const names: Readonly<Record<string, string>> = {
+/** NumPy's letter and size, and the dtype of tensors. */
+export const numpyNames: Readonly<Record<string, string>> = {
   b1: "bool",
   u1: "uint8",
   u2: "uint16",
@@ -114,7 +115,7 @@ function describe(
   const parts = /^([<>=|])?([a-zA-Z])(\d*)$/.exec(descr);
   const kind = parts === null ? "" : `${parts[2]}${parts[3]}`;
   if (parts?.[2] === "O") throw fail("Object arrays cannot be loaded when allow_pickle=False");
-  if (!Object.hasOwn(names, kind)) throw unsupported(source, descr);
+  if (!Object.hasOwn(numpyNames, kind)) throw unsupported(source, descr);
   const itemsize = Number(parts![3]);
   const nbytes = shape.reduce((product, size) => product * size, itemsize);
   if (!shape.every((size) => Number.isSafeInteger(size)) || !Number.isSafeInteger(nbytes)) {
@@ -125,7 +126,7 @@ function describe(
   }
   const numberSize = kind.startsWith("c") ? itemsize / 2 : itemsize;
   return {
-    dtype: names[kind]!,
+    dtype: numpyNames[kind]!,
     descr,
     itemsize,
     numberSize,
@@ -142,7 +143,7 @@ const growth = 21;
 
 /** The header that NumPy writes, byte for byte. */
 export function npyHeader(dtype: string, shape: readonly number[], fortran: boolean): Uint8Array {
-  const kind = Object.entries(names).find(([, name]) => name === dtype)?.[0];
+  const kind = Object.entries(numpyNames).find(([, name]) => name === dtype)?.[0];
   check(kind !== undefined, () => `Got unsupported ScalarType ${dtype === "bfloat16" ? "BFloat16" : dtype}`, TypeError);
   const descr = (/1$/.test(kind) ? "|" : "<") + kind;
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;

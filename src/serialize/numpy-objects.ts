@@ -2,28 +2,11 @@
 import { Complex } from "../core/complex.ts";
 import { ContentError } from "./errors.ts";
 import type { TensorBuilder } from "./globals.ts";
+import { numpyNames } from "./npy-format.ts";
 import { intFromBytes } from "./pickle-bytes.ts";
 import { PyCallable, PyName, PyObject } from "./python.ts";
 
 const bad = (what: string): ContentError => new ContentError(`numpy: ${what}`);
-
-/** NumPy's letter and size, and the dtype of tensors. */
-const dtypeNames: Readonly<Record<string, string>> = {
-  b1: "bool",
-  u1: "uint8",
-  u2: "uint16",
-  u4: "uint32",
-  u8: "uint64",
-  i1: "int8",
-  i2: "int16",
-  i4: "int32",
-  i8: "int64",
-  f2: "float16",
-  f4: "float32",
-  f8: "float64",
-  c8: "complex64",
-  c16: "complex128",
-};
 
 /** `numpy.dtype(code, align, copy)` with its state `(version, byte order, …)`. */
 class NumpyDType extends PyObject {
@@ -149,7 +132,7 @@ function arrayOf(
   const sizes = Array.isArray(shape) ? (shape as unknown[]) : [];
   const counted = sizes.every((n): n is number => typeof n === "number" && Number.isSafeInteger(n) && n >= 0);
   if (!Array.isArray(shape) || !counted) throw bad("an array without its shape");
-  const name = Object.hasOwn(dtypeNames, dtype.code) ? dtypeNames[dtype.code] : undefined;
+  const name = Object.hasOwn(numpyNames, dtype.code) ? numpyNames[dtype.code] : undefined;
   if (name === undefined) return null;
   const nbytes = sizes.reduce((product: number, n) => product * (n as number), dtype.itemsize);
   if (nbytes !== elements.length) {
