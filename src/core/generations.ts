@@ -257,7 +257,8 @@ export class Generations {
 }
 
 /** The living holds of a generation whose reservations were not given back. */
-function living(host: Collector, { holds }: Generation): Hold[] {
+function living(host: Collector, { list, holds }: Generation): Hold[] {
+  if (list.length === 0) return [];
   listed = [];
   host.list(holds);
   const result = listed.filter((hold) => hold.reservation.live);
