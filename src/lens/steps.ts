@@ -72,7 +72,9 @@ export function onReplaced(before: object): void {
   else replaced.add(before);
 }
 
-const paramsOf = (optimizer: Optimizer): Tensor[] => optimizer.paramGroups.flatMap((group) => group.params);
+/** Most optimizers have one group, whose list need not be copied at every step. */
+const paramsOf = ({ paramGroups }: Optimizer): readonly Tensor[] =>
+  paramGroups.length === 1 ? paramGroups[0]!.params : paramGroups.flatMap((group) => group.params);
 const gradOf = (param: Tensor): Tensor | null => param.impl.meta?.grad ?? null;
 
 /** An optimizer was made. */

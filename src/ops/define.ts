@@ -272,12 +272,14 @@ export interface ViewDeclaration extends Common {
 export function view<T>(d: ViewDeclaration): T {
   const op = info("view", d);
   const signatures = signaturesOf(op);
+  const fixedName = typeof d.node === "string" ? d.node : `${capitalize(d.name)}Backward0`;
+  const nodeName = typeof d.node === "function" ? d.node : () => fixedName;
   const call = (...args: unknown[]): Tensor => {
     const self = needTensor(d.name, args[0]);
     const { values } = parseAny(d.name, signatures(), args.slice(1));
     const input = self.impl.layout;
     const layout = d.layout(input, values, self);
-    const out = makeView(self, layout, nodeName(d, values), (g) => d.grad(g, input, values));
+    const out = makeView(self, layout, nodeName(values), (g) => d.grad(g, input, values));
     if (outermost()) escape(out);
     return out;
   };
@@ -288,19 +290,12 @@ export function view<T>(d: ViewDeclaration): T {
     const layout = d.layout(input, values, self);
     const recorded = recording([self]);
     checkInplace(self, recorded);
-    const node = recorded
-      ? new FormulaNode(nodeName(d, values), [self], [], ([g]) => [d.grad(g!, input, values)])
-      : null;
+    const node = recorded ? new FormulaNode(nodeName(values), [self], [], ([g]) => [d.grad(g!, input, values)]) : null;
     relayout(self, layout, node);
     return self;
   };
   return publish(call, op, write);
 }
-
-const nodeName = (d: ViewDeclaration, values: Values): string => {
-  const name = typeof d.node === "function" ? d.node(values) : (d.node ?? `${capitalize(d.name)}Backward0`);
-  return name;
-};
 
 const capitalize = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
