@@ -97,3 +97,9 @@ test("a target that is written after the loss is an error", () => {
   target.fill_(0);
   expect(() => loss.backward()).toThrow("[torch.LongTensor [1]] is at version 1; expected version 0 instead");
 });
+
+test("what is still to be negated is not read as it lies", () => {
+  const logs = torch.complex(torch.zeros(1, 1), torch.tensor([[2]])).conj().imag;
+  expect([logs.isNeg(), logs.isContiguous()]).toEqual([true, true]);
+  expect(F.nllLoss(logs, torch.tensor([0], { dtype: "int64" })).item()).toBe(2);
+});

@@ -16,7 +16,8 @@ export interface RowLosses {
   readonly classes: Int32Array;
 }
 
-const fits = (t: Tensor): boolean => t.impl.layout.contiguous && !isMeta(t);
+/** Whether memory holds the elements as they are: in order, and not still to be negated. */
+const fits = (t: Tensor): boolean => t.impl.layout.contiguous && !t.impl.dtype.isLazy && !isMeta(t);
 
 /** Every row's class, or null where one lies outside: then the operators say so. */
 function classesOf(target: Tensor, count: number, ignoreIndex: number): Int32Array | null {
