@@ -118,10 +118,7 @@ const maskedSoftmax = new RowOp(
   ],
 );
 
-/**
- * `masked` by one kernel, or null where operands do not fit: for a mask of one matrix that needs no gradient. It costs a
- * sixth of the operators' time, since the scores are read and written once.
- */
+/** `masked` by one kernel, or null where operands do not fit: for a mask of one matrix that needs no gradient. */
 function maskedRows(scores: Tensor, mask: Tensor): Tensor | null {
   const [rows, columns] = scores.impl.layout.shape.slice(-2) as [number, number];
   if (recording([mask])) return null;

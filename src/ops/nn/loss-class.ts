@@ -58,12 +58,9 @@ function nll(input: Tensor, target: Tensor, s: Nll): Tensor {
 }
 
 function picked(input: Tensor, { out, slope, classes }: RowLosses): Picked {
-  const along = (): Tensor =>
-    input.newTensor(
-      [...classes].map((c) => Math.max(c, 0)),
-      { dtype: "int64" },
-    );
-  return { out, slope, along: () => unrecorded(() => along().unsqueeze(1)) };
+  const counted = (): number[] => [...classes].map((c) => Math.max(c, 0));
+  const along = (): Tensor => unrecorded(() => input.newTensor(counted(), { dtype: "int64" }).unsqueeze(1));
+  return { out, slope, along };
 }
 
 function composed(input: Tensor, target: Tensor, dim: number, s: Nll): Picked {
